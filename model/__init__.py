@@ -1,0 +1,1 @@
+"""What training and serving must agree on: the problems, the photo road, the released model and its decisions."""

@@ -1,0 +1,132 @@
+"""The card of a released model: everything a program must know to use the ONNX file beside it.
+
+`labels` in their order are the network's outputs in their order; that order is written down nowhere else.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from model.errors import CardInvalid, ReleaseFileChanged, ReleaseFileMissing
+from model.preprocessing import RESIZE_RULE
+
+CARD_FORMAT = 1
+CARD_FILE = "card.json"
+NETWORK_FILE = "model.onnx"
+WEIGHTS_FILE = "weights.safetensors"
+README_FILE = "README.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """Scores from `upper` up are found, from `lower` up to it a person should look, below `lower` is not found."""
+
+    lower: float
+    upper: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lower <= self.upper <= 1:
+            raise ValueError(f"need 0 <= lower <= upper <= 1, found lower {self.lower}, upper {self.upper}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """score = sigmoid(scale * logit + offset): Platt scaling (Platt 1999), fitted on the validation split."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.scale) and math.isfinite(self.offset) and self.scale > 0):
+            raise ValueError(f"need a finite scale > 0 and a finite offset, found {self.scale}, {self.offset}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a released model is. Checks itself on construction."""
+
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    thresholds: Mapping[str, Threshold]
+    calibration: Mapping[str, Calibration]
+    input_side: int  # pixels; the network takes (photos, 3, side, side) uint8 RGB
+    resize_rule: str = RESIZE_RULE
+    data: Mapping[str, Any] = field(default_factory=dict)  # fingerprint of the photos it learned from
+    evaluation: Mapping[str, Any] = field(default_factory=dict)  # figures measured on photos it never saw
+    sha256: Mapping[str, str] = field(default_factory=dict)  # file name → SHA-256, for model.onnx and the weights
+
+    def __post_init__(self) -> None:
+        if not self.labels or len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels must be distinct and at least one, found {list(self.labels)}")
+        for name, per_label in (("thresholds", self.thresholds), ("calibration", self.calibration)):
+            if set(per_label) != set(self.labels):
+                raise ValueError(f"{name} are for {sorted(per_label)}, the labels are {sorted(self.labels)}")
+        if self.input_side < 32:
+            raise ValueError(f"input_side must be at least 32 pixels, found {self.input_side}")
+        if self.resize_rule != RESIZE_RULE:
+            raise ValueError(f"resize_rule is {self.resize_rule!r}, this version prepares photos by {RESIZE_RULE!r}")
+
+
+def load_card(folder: Path) -> ModelCard:
+    """Read `card.json` of a model folder.
+
+    Raises:
+        ReleaseFileMissing: there is none.
+        CardInvalid: it is from another version or contradicts itself.
+    """
+    path = folder / CARD_FILE
+    if not path.is_file():
+        raise ReleaseFileMissing(folder, CARD_FILE, (CARD_FILE, NETWORK_FILE, WEIGHTS_FILE, README_FILE))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CardInvalid(str(path), f"is not JSON ({error})", "copy the whole folder again") from error
+    found = content.pop("card_format", None) if isinstance(content, dict) else None
+    if found != CARD_FORMAT:
+        cure = "use the model folder that came with this version of the software"
+        raise CardInvalid(str(path), f"card_format is {found}, this version reads {CARD_FORMAT}", cure)
+    try:
+        content["labels"] = tuple(content["labels"])
+        content["thresholds"] = {key: Threshold(**value) for key, value in content["thresholds"].items()}
+        content["calibration"] = {key: Calibration(**value) for key, value in content["calibration"].items()}
+        return ModelCard(**content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CardInvalid(str(path), f"{type(error).__name__}: {error}") from error
+
+
+def save_card(card: ModelCard, folder: Path) -> Path:
+    """Write `card.json`, whole or not at all."""
+    path = folder / CARD_FILE
+    temporary = path.with_suffix(".json.partial")
+    text = json.dumps({"card_format": CARD_FORMAT, **asdict(card)}, ensure_ascii=False, indent=2)
+    temporary.write_text(text + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+    return path
+
+
+def check_files(card: ModelCard, folder: Path) -> None:
+    """Hold each file the card names against its hash.
+
+    Raises:
+        ReleaseFileMissing, ReleaseFileChanged, CardInvalid: with the file and the cure.
+    """
+    if NETWORK_FILE not in card.sha256:
+        raise CardInvalid(str(folder / CARD_FILE), f"sha256 names {sorted(card.sha256)}, not {NETWORK_FILE}")
+    for name, expected in card.sha256.items():
+        path = folder / name
+        if not path.is_file():
+            raise ReleaseFileMissing(folder, name, (CARD_FILE, *card.sha256))
+        if (found := file_sha256(path)) != expected:
+            raise ReleaseFileChanged(path, expected, found)
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

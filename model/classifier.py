@@ -1,0 +1,123 @@
+"""A released model at work: photo bytes in, decisions out. The one home of onnxruntime."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from model.card import NETWORK_FILE, ModelCard, check_files, load_card
+from model.decision import Decision, decide
+from model.errors import CardInvalid, LabelMismatch
+from model.preprocessing import PreparedPhoto, prepare_photo
+
+RELEASED_FOLDER = Path(__file__).with_name("released")
+CURRENT_FILE = RELEASED_FOLDER / "current"
+"""Holds the version in use: going back to an earlier model is a change of this one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifiedPhoto:
+    """What is said of one photo, and its upright dimensions."""
+
+    decision: Decision
+    width: int
+    height: int
+
+
+def current_release() -> Path:
+    """The folder of the model in use, `released/<version named in released/current>`.
+
+    Raises:
+        CardInvalid: no version is named.
+    """
+    version = CURRENT_FILE.read_text(encoding="utf-8").strip() if CURRENT_FILE.is_file() else ""
+    if not version:
+        raise CardInvalid(str(CURRENT_FILE), "names no version", "write the name of a folder beside it into this file")
+    return RELEASED_FOLDER / version
+
+
+class Classifier:
+    """Classifies photos by one model folder. Threads may share it: a call keeps no state and releases the GIL."""
+
+    def __init__(self, card: ModelCard, session: onnxruntime.InferenceSession) -> None:
+        self.card = card
+        self._session = session
+        self._scale = np.array([card.calibration[label].scale for label in card.labels], dtype=np.float32)
+        self._offset = np.array([card.calibration[label].offset for label in card.labels], dtype=np.float32)
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+        """Load a model folder and check all of it.
+
+        Args:
+            threads: used within one call; with several callers at once 1 gives the most photos a second.
+
+        Raises:
+            ReleaseError: one of its kinds, saying what is wrong with the folder and what to do.
+        """
+        card = load_card(folder)
+        check_files(card, folder)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning costs 5-20 % CPU a photo
+        try:
+            session = onnxruntime.InferenceSession(folder / NETWORK_FILE, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exception types share no public base
+            raise CardInvalid(str(folder / NETWORK_FILE), f"cannot be loaded by onnxruntime ({error})") from error
+        _check_signature(folder, card, session)
+        return cls(card, session)
+
+    def prepare(self, photo: bytes) -> PreparedPhoto:
+        """Photo bytes → this model's input.
+
+        Raises:
+            PhotoError: the bytes are not a usable photo.
+        """
+        return prepare_photo(photo, self.card.input_side)
+
+    def logits(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(photos, 3, side, side) uint8 RGB → (photos, labels) float32, before calibration."""
+        (logits,) = self._session.run(["logits"], {"pixels": pixels})
+        return np.asarray(logits, dtype=np.float32)
+
+    def scores(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(photos, 3, side, side) uint8 RGB → (photos, labels) float32 probabilities 0-1, in the order of the card."""
+        return 1 / (1 + np.exp(-(self._scale * self.logits(pixels) + self._offset)))
+
+    def decide(self, scores: npt.NDArray[np.float32]) -> Decision:
+        """(labels,) scores of one photo → what is said of it."""
+        by_label: Mapping[str, float] = dict(zip(self.card.labels, scores.tolist(), strict=True))
+        return decide(by_label, self.card)
+
+    def classify(self, photos: Sequence[bytes]) -> list[ClassifiedPhoto]:
+        """Photo files → one answer each, in order. One photo at a time: batches gain nothing on CPU.
+
+        Raises:
+            PhotoError: one of them is not a usable photo.
+        """
+        return [self._classify_one(photo) for photo in photos]
+
+    def _classify_one(self, photo: bytes) -> ClassifiedPhoto:
+        prepared = self.prepare(photo)
+        decision = self.decide(self.scores(prepared.pixels[None])[0])
+        return ClassifiedPhoto(decision=decision, width=prepared.width, height=prepared.height)
+
+
+def _check_signature(folder: Path, card: ModelCard, session: onnxruntime.InferenceSession) -> None:
+    inputs = {given.name: (given.type, given.shape[1:]) for given in session.get_inputs()}
+    expected = {"pixels": ("tensor(uint8)", [3, card.input_side, card.input_side])}
+    if inputs != expected:
+        raise CardInvalid(str(folder / NETWORK_FILE), f"takes {inputs}, card.json expects {expected}")
+    outputs = {given.name: given.shape for given in session.get_outputs()}
+    if "logits" not in outputs:
+        raise CardInvalid(str(folder / NETWORK_FILE), f"gives {sorted(outputs)}, expected logits")
+    if outputs["logits"][1] != len(card.labels):
+        raise LabelMismatch(folder, outputs["logits"][1], card.labels)
+    recorded = session.get_modelmeta().custom_metadata_map.get("labels", "")
+    if recorded != ",".join(card.labels):
+        raise CardInvalid(str(folder), f"model.onnx was exported for labels {recorded!r}, card.json has {card.labels}")
