@@ -6,7 +6,6 @@
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -106,7 +105,7 @@ def save_card(card: ModelCard, folder: Path) -> Path:
     temporary = path.with_suffix(".json.partial")
     text = json.dumps({"card_format": CARD_FORMAT, **asdict(card)}, ensure_ascii=False, indent=2)
     temporary.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
     return path
 
 
