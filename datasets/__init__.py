@@ -1,1 +1,1 @@
-
+"""Where photos and labels come from: manifests, their checks, and the ways to make one. Never torch."""
