@@ -24,9 +24,16 @@ class ModelError(Exception):
 
 
 class PhotoError(ModelError):
-    """One photo cannot be used. The message says what was found and what to do; `code` names the kind for programs."""
+    """One photo cannot be used. The message says what was found and what to do; `code` names the kind for programs.
+
+    `found` holds the values in the message by name, so that it can be said in another language.
+    """
 
     code: ClassVar[str] = "photo_unusable"
+
+    def __init__(self, message: str, **found: int | str) -> None:
+        super().__init__(message)
+        self.found = found
 
 
 class NotAPhoto(PhotoError):
@@ -35,8 +42,12 @@ class NotAPhoto(PhotoError):
     code = "photo_format"
 
     def __init__(self, first_bytes: bytes) -> None:
-        found = "an empty file" if not first_bytes else f"bytes starting with {first_bytes[:12].hex(' ')}"
-        super().__init__(f"found {found}, expected a JPEG, PNG, WebP or HEIC photo; send the camera's own file")
+        start = first_bytes[:12].hex(" ")
+        found = f"bytes starting with {start}" if start else "an empty file"
+        super().__init__(
+            f"found {found}, expected a JPEG, PNG, WebP or HEIC photo; send the camera's own file",
+            start=start or "0 bytes",
+        )
 
 
 class PhotoTruncated(PhotoError):
@@ -45,7 +56,7 @@ class PhotoTruncated(PhotoError):
     code = "photo_truncated"
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the photo is cut off or damaged ({reason}); send the whole file again")
+        super().__init__(f"the photo is cut off or damaged ({reason}); send the whole file again", reason=reason)
 
 
 class PhotoTooSmall(PhotoError):
@@ -56,7 +67,10 @@ class PhotoTooSmall(PhotoError):
     def __init__(self, width: int, height: int, min_side: int) -> None:
         super().__init__(
             f"the photo is {width}x{height} pixels, each side must have at least {min_side}; "
-            "send the original, not a thumbnail"
+            "send the original, not a thumbnail",
+            width=width,
+            height=height,
+            min_side=min_side,
         )
 
 
@@ -68,7 +82,10 @@ class PhotoTooManyPixels(PhotoError):
     def __init__(self, width: int, height: int, max_pixels: int) -> None:
         super().__init__(
             f"the photo is {width}x{height} = {width * height / 1e6:.0f} megapixels, at most "
-            f"{max_pixels / 1e6:.0f} are accepted; set the camera to a smaller picture"
+            f"{max_pixels / 1e6:.0f} are accepted; set the camera to a smaller picture",
+            width=width,
+            height=height,
+            max_pixels=max_pixels,
         )
 
 
