@@ -1,0 +1,143 @@
+"""Start the service, or manage its keys.
+
+    python -m serve [--host ADDRESS] [--port PORT]
+    python -m serve keys add NAME | list | revoke NAME
+
+Settings come from the environment, XUNTU_<NAME>; see docs/settings.md. Whatever keeps the service from starting is said
+in one sentence.
+"""
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from model.errors import ModelError
+from serve.keys import Keys, KeysError
+from serve.settings import Settings
+
+log = logging.getLogger("serve")
+
+_FAILED = 1
+_GRACE_SECONDS = 5  # beyond the deadline, for answers on their way
+
+
+class CannotStart(Exception):
+    """Why the service does not start, and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code of the command."""
+    given = _parse(arguments)
+    try:
+        settings = _read_settings({name: getattr(given, name) for name in ("host", "port") if getattr(given, name)})
+        if given.command == "keys":
+            _manage_keys(Keys(settings.data_folder), given)
+        else:
+            _serve(settings)
+    except (CannotStart, KeysError, ModelError) as error:
+        print(f"python -m serve: {error}", file=sys.stderr)
+        return _FAILED
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m serve", description="Serve photo recognition over HTTP.")
+    parser.add_argument("--host", help="address to listen on (XUNTU_HOST, 127.0.0.1)")
+    parser.add_argument("--port", help="TCP port (XUNTU_PORT, 8000)")
+    commands = parser.add_subparsers(dest="command", metavar="keys")
+    keys = commands.add_parser("keys", help="make, list and revoke keys").add_subparsers(dest="action", required=True)
+    keys.add_parser("add", help="make a key and show it once").add_argument("name")
+    keys.add_parser("list", help="names and dates of all keys")
+    keys.add_parser("revoke", help="make a key useless at once").add_argument("name")
+    return parser.parse_args(arguments)
+
+
+def _read_settings(given: dict[str, Any]) -> Settings:
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = "".join(str(part) for part in first["loc"])
+        where = f"setting {field} is {first['input']!r}: " if field else ""
+        raise CannotStart(
+            f"{where}{first['msg']}; correct XUNTU_{field.upper() or '*'}, see docs/settings.md"
+        ) from error
+
+
+def _manage_keys(keys: Keys, given: argparse.Namespace) -> None:
+    if given.action == "add":
+        token = keys.add(given.name)
+        print(f"Key {given.name!r}, shown this once; send it as the header  Authorization: Bearer {token}")
+    elif given.action == "revoke":
+        keys.revoke(given.name)
+        print(f"Key {given.name!r} is revoked.")
+    else:
+        for key in keys.all():
+            print(f"{key.created}  {key.name}")
+
+
+def _serve(settings: Settings) -> None:
+    _check_data_folder(settings.data_folder)
+    if settings.keys_required and not Keys(settings.data_folder).all():
+        raise CannotStart(
+            f"on {settings.host} others can reach the service, so it needs a key; "
+            "make one: python -m serve keys add NAME"
+        )
+    listening = _listen(settings.host, settings.port)
+    # Loaded only now: the sentences above should not wait for the model's libraries.
+    import uvicorn
+
+    from serve.app import create_app, load_classifier
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken body; we refuse those
+    classifier = load_classifier(settings)
+    try:
+        app = create_app(settings, classifier)
+    except ValueError as error:
+        raise CannotStart(f"{error}; correct XUNTU_STANDARD") from error
+    config = uvicorn.Config(
+        app,
+        http="httptools",  # it reads on after an early answer, so that a client in mid-upload sees why it is refused
+        ws="none",
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.deadline_seconds + _GRACE_SECONDS),
+    )
+    host, port = listening.getsockname()[:2]
+    where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    access = "a key is demanded" if settings.keys_required else "open to this machine, no key demanded"
+    log.info("%s, model %s %s, %s", where, classifier.card.name, classifier.card.version, access)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _check_data_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"{folder}: cannot be made ({error.strerror}); set XUNTU_DATA_FOLDER") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CannotStart(f"{folder}: is not writable; give this user the right, or set XUNTU_DATA_FOLDER")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        cure = "end what listens there or choose another port: --port PORT"
+        raise CannotStart(f"cannot listen on {host} port {port} ({error.strerror}); {cure}") from error
+    return listening
+
+
+if __name__ == "__main__":
+    sys.exit(main())

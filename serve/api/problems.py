@@ -1,0 +1,65 @@
+"""GET /v1/problems: the catalogue, with what each standard calls a problem."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from serve.openapi import refusals
+from serve.service import Serving
+
+router = APIRouter(tags=["模型 Model"])
+
+
+class StandardCode(BaseModel):
+    """The code of a problem within one standard."""
+
+    kind: Literal["event", "component"]
+    code: str
+
+
+class ProblemAnswer(BaseModel):
+    """One street problem: its names, what a photo of it shows and what it must not be confused with."""
+
+    key: str
+    name_zh: str
+    name_en: str
+    shows_zh: str
+    shows_en: str
+    not_zh: str
+    not_en: str
+    codes: dict[str, StandardCode] = Field(description="By standard; one that has no code for it is absent")
+
+
+class ProblemsAnswer(BaseModel):
+    """The catalogue."""
+
+    standards: list[str] = Field(description="Values of the parameter `standard`")
+    default_standard: str
+    problems: list[ProblemAnswer]
+
+
+@router.get("/problems", summary="问题目录 · The problems", responses=refusals("unauthorized", "internal_error"))
+async def list_problems(service: Serving) -> ProblemsAnswer:
+    """Every problem in the catalogue, and the code tables that a request may name."""
+    return ProblemsAnswer(
+        standards=list(service.code_tables),
+        default_standard=service.settings.standard,
+        problems=[
+            ProblemAnswer(
+                key=key,
+                name_zh=problem.name_zh,
+                name_en=problem.name_en,
+                shows_zh=problem.shows_zh,
+                shows_en=problem.shows_en,
+                not_zh=problem.not_zh,
+                not_en=problem.not_en,
+                codes={
+                    standard: StandardCode(kind=table[key].kind, code=table[key].code)
+                    for standard, table in service.code_tables.items()
+                    if key in table
+                },
+            )
+            for key, problem in service.problems.items()
+        ],
+    )

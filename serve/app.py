@@ -1,0 +1,149 @@
+"""The application: what is loaded once, which routes there are, and where every error becomes an answer."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from model.classifier import Classifier, current_release
+from model.codes import load_code_tables
+from model.problems import Language, load_problems
+from serve.api import classify, health, page
+from serve.api import model as model_resource
+from serve.api import problems as problems_resource
+from serve.engine import Engine
+from serve.headers import SecurityHeaders
+from serve.keys import Keys
+from serve.openapi import DESCRIPTION, TAGS, describe
+from serve.refusals import Refusal
+from serve.service import Service, require_key
+from serve.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_CLIENT_GONE = 499  # nobody reads it; the access log shows it
+
+
+def load_classifier(settings: Settings) -> Classifier:
+    """The model that the settings name.
+
+    Raises:
+        ReleaseError: what is wrong with the folder and what to do.
+    """
+    return Classifier.load(settings.model_folder or current_release())
+
+
+def create_app(settings: Settings, classifier: Classifier | None = None) -> FastAPI:
+    """One service.
+
+    Args:
+        classifier: already loaded; by default the application loads it when it starts.
+
+    Raises:
+        ValueError: the default standard is not known.
+    """
+    problems = load_problems()
+    code_tables = load_code_tables(problems)
+    if settings.standard not in code_tables:
+        raise ValueError(f"standard is {settings.standard!r}, known are {', '.join(code_tables)}")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = Engine(
+            classifier or load_classifier(settings),
+            threads=settings.threads,
+            queue_photos=settings.queue_photos,
+            queue_bytes=settings.queue_bytes,
+        )
+        app.state.service = Service(
+            settings=settings,
+            engine=engine,
+            problems=problems,
+            code_tables=code_tables,
+            keys=Keys(settings.data_folder),
+        )
+        warming_up = asyncio.create_task(_warm_up(engine))
+        yield
+        warming_up.cancel()
+        engine.close()
+
+    app = FastAPIOffline(
+        title="巡图 Xuntu",
+        version="1",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+        redoc_url=None,
+        swagger_ui_parameters={"validatorUrl": None, "defaultModelsExpandDepth": 0},
+        favicon_url="/web/icon.svg",
+    )
+    app.add_middleware(SecurityHeaders)
+    for resource in (classify, model_resource, problems_resource):
+        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(require_key)])
+    app.include_router(health.router)
+    page.add_page(app)
+    _answer_errors(app, settings.language)
+    describe(app)
+    return app
+
+
+async def _warm_up(engine: Engine) -> None:
+    try:
+        await engine.warm_up()
+    except Exception:
+        log.exception("the model could not answer a first photo; /health/ready stays 503")
+
+
+def _answer_errors(app: FastAPI, default_language: Language) -> None:
+    """The one place where errors become status codes."""
+
+    def language_of(request: Request) -> Language:
+        asked = request.query_params.get("lang")
+        return "en" if asked == "en" else "zh" if asked == "zh" else default_language
+
+    @app.exception_handler(Refusal)
+    async def refused(request: Request, refusal: Refusal) -> Response:
+        return refusal.answer(language_of(request))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid_parameter(request: Request, error: RequestValidationError) -> Response:
+        return _refusal_of_parameter(error.errors()[0]).answer(language_of(request))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        return _refusal_of_route(request, error).answer(language_of(request))
+
+    @app.exception_handler(ClientDisconnect)
+    async def client_gone(request: Request, error: ClientDisconnect) -> Response:
+        log.info("%s left before the answer", request.client.host if request.client else "a client")
+        return Response(status_code=_CLIENT_GONE)
+
+    @app.exception_handler(Exception)
+    async def internal_error(request: Request, error: Exception) -> Response:
+        return Refusal("internal_error").answer(language_of(request))  # the server logs the error itself
+
+
+def _refusal_of_parameter(error: dict[str, Any]) -> Refusal:
+    expected = error.get("ctx", {}).get("expected", error["msg"])
+    return Refusal("invalid_parameter", parameter=error["loc"][-1], found=repr(error["input"]), expected=expected)
+
+
+def _refusal_of_route(request: Request, error: HTTPException) -> Refusal:
+    path = request.url.path
+    match error.status_code:
+        case 404:
+            return Refusal("not_found", path=path)
+        case 405:
+            allowed = (error.headers or {}).get("Allow", "GET, HEAD")
+            return Refusal(
+                "method_not_allowed", path=path, method=request.method, allowed=allowed, headers={"Allow": allowed}
+            )
+        case _:
+            return Refusal("bad_request", reason=error.detail)

@@ -1,0 +1,159 @@
+"""The bounded pool between the event loop and the classifier.
+
+Decoding and inference run on exactly `threads` threads: more of them only hold more photos in memory, and the event
+loop must stay free to say that the service lives. What requests hold is counted in photos and in bytes; a request
+that does not fit is told when to come back.
+"""
+
+import asyncio
+import hashlib
+import io
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from PIL import Image
+
+from model.classifier import ClassifiedPhoto, Classifier
+from model.errors import PhotoError
+from model.preprocessing import check_photo
+from serve.refusals import Refusal
+
+log = logging.getLogger(__name__)
+
+_JOBS_PER_THREAD = 2  # one runs, one lies ready, so that no thread waits for the event loop to hand over the next
+_SPEED_MEMORY = 0.9  # weight of the past in the moving average of seconds a photo
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExaminedPhoto:
+    """A classified photo and the SHA-256 of its file."""
+
+    classified: ClassifiedPhoto
+    sha256: str
+
+
+class Engine:
+    """Examines photos without blocking the event loop. Belongs to one event loop."""
+
+    def __init__(self, classifier: Classifier, *, threads: int, queue_photos: int, queue_bytes: int) -> None:
+        self.classifier = classifier
+        self.warm = False
+        """Whether a first photo was answered; until then answers are slow."""
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photo")
+        self._handover = asyncio.Semaphore(threads * _JOBS_PER_THREAD)
+        self._queue_photos = queue_photos
+        self._queue_bytes = queue_bytes
+        self._photos = 0
+        self._bytes = 0
+        self._seconds_per_photo = 0.02
+
+    async def warm_up(self) -> None:
+        """Answer a drawn photo, which loads decoder and network into memory."""
+        drawn = io.BytesIO()
+        Image.new("RGB", (640, 480), "gray").save(drawn, "JPEG")
+        started = time.perf_counter()
+        await self.examine([drawn.getvalue()])
+        self.warm = True
+        log.info("warmed up in %.0f ms", (time.perf_counter() - started) * 1000)
+
+    async def examine(self, photos: Sequence[bytes]) -> list[ExaminedPhoto]:
+        """All photos of one case, in order; each is a job of its own, so that a case uses every core.
+
+        Raises:
+            Refusal: the queue is full, or a photo cannot be used; nothing is half-answered.
+        """
+        if self._photos + len(photos) > self._queue_photos:
+            raise self.full()
+        self._photos += len(photos)
+        try:
+            if len(photos) > 1:  # a single photo is checked by its header before it is decoded anyway
+                await self._run(partial(_check_headers, photos))
+            return await self._examine_each(photos)
+        finally:
+            self._photos -= len(photos)
+
+    @contextmanager
+    def bytes_held(self) -> Iterator[Callable[[int], None]]:
+        """Count what one request holds in memory; call the given function for all that arrives, before keeping it.
+
+        Raises (the function):
+            Refusal: all requests together hold too much.
+        """
+        held = 0
+
+        def add(count: int) -> None:
+            nonlocal held
+            if self._bytes + count > self._queue_bytes:
+                raise self.full()
+            held += count
+            self._bytes += count
+
+        try:
+            yield add
+        finally:
+            self._bytes -= held
+
+    def full(self) -> Refusal:
+        """The refusal that says when there should be room again, from the recent speed."""
+        return Refusal.to_come_back("overloaded", self.seconds_until_free())
+
+    def seconds_until_free(self) -> int:
+        """Whole seconds, at least 1, until the photos that wait now are answered at the recent speed."""
+        return max(1, math.ceil(self._photos * self._seconds_per_photo / self._threads))
+
+    def close(self) -> None:
+        """End the threads once their photos are done."""
+        self._pool.shutdown(cancel_futures=True)
+
+    async def _examine_each(self, photos: Sequence[bytes]) -> list[ExaminedPhoto]:
+        jobs = [
+            asyncio.create_task(self._run(partial(self._examine_one, number, photo)))
+            for number, photo in enumerate(photos)
+        ]
+        try:
+            await asyncio.wait(jobs, return_when=asyncio.FIRST_EXCEPTION)
+            for job in jobs:
+                if job.done():
+                    job.result()  # raises what the first bad photo raised
+            return [job.result() for job in jobs]
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def _run(self, job: Callable[[], _Result]) -> _Result:
+        """Run on a thread. A job that is cancelled before it starts never starts."""
+        loop = asyncio.get_running_loop()
+        await self._handover.acquire()
+        future = self._pool.submit(job)
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._handover.release))
+        return await asyncio.wrap_future(future)
+
+    def _examine_one(self, number: int, photo: bytes) -> ExaminedPhoto:
+        started = time.perf_counter()
+        try:
+            (classified,) = self.classifier.classify([photo])
+        except PhotoError as error:
+            raise Refusal.of_photo(error, number) from error
+        examined = ExaminedPhoto(classified=classified, sha256=hashlib.sha256(photo).hexdigest())
+        seconds = time.perf_counter() - started
+        self._seconds_per_photo = _SPEED_MEMORY * self._seconds_per_photo + (1 - _SPEED_MEMORY) * seconds
+        return examined
+
+
+def _check_headers(photos: Sequence[bytes]) -> None:
+    for number, photo in enumerate(photos):
+        try:
+            check_photo(photo)
+        except PhotoError as error:
+            raise Refusal.of_photo(error, number) from error

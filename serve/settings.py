@@ -1,0 +1,81 @@
+"""What an operator may vary. Read from the environment, XUNTU_<NAME>, by whoever starts the service."""
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model.codes import DEFAULT_STANDARD
+from model.problems import Language
+
+
+def _cores() -> int:
+    """Cores this process may use: fewer than the machine has where an administrator pinned it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """One service. Every field is described in docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="XUNTU_", frozen=True)
+
+    host: str = "127.0.0.1"
+    """Address to listen on; any but a loopback address needs keys."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """TCP port; 0 takes a free one."""
+    require_keys: bool = False
+    """Demand keys on a loopback address too: for a reverse proxy on the same machine."""
+
+    model_folder: Path | None = None
+    """Folder of a released model; by default the one that model/released/current names."""
+    data_folder: Path = Path("data")
+    """Holds keys.json; made when it is missing."""
+
+    standard: str = DEFAULT_STANDARD
+    """Code table used where a request names none."""
+    language: Language = "zh"
+    """Language of names and errors where a request names none: zh or en."""
+
+    threads: int = Field(default_factory=_cores, ge=1)
+    """Photos decoded and classified at the same moment; as many as cores is fastest."""
+    max_photos: int = Field(default=9, ge=1)
+    """Photos in one request."""
+    max_photo_bytes: int = Field(default=15_000_000, ge=1)
+    """Bytes of one photo file."""
+    queue_photos: int = Field(default=64, ge=1)
+    """Photos of all requests that wait or are worked on; further requests are told to come back."""
+    queue_bytes: int = Field(default=256_000_000, ge=1)
+    """Bytes of all photos held in memory, those still arriving included; further requests are told to come back."""
+    upload_seconds: float = Field(default=300, gt=0)
+    """A request must have arrived in full after this time."""
+    deadline_seconds: float = Field(default=30, gt=0)
+    """A request that has arrived must be answered within this time, else its waiting photos are dropped."""
+
+    @model_validator(mode="after")
+    def _queue_takes_a_full_request(self) -> Self:
+        if self.queue_photos < self.max_photos:
+            raise ValueError(f"queue_photos is {self.queue_photos}, it must be at least max_photos, {self.max_photos}")
+        full_request = self.max_photos * self.max_photo_bytes
+        if self.queue_bytes < full_request:
+            raise ValueError(
+                f"queue_bytes is {self.queue_bytes}, it must be at least max_photos x max_photo_bytes, {full_request}"
+            )
+        return self
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether /v1 asks for a key: always when others than this machine can reach it."""
+        return self.require_keys or not is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
