@@ -11,7 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from model.errors import CardInvalid, ReleaseFileChanged, ReleaseFileMissing
+from model.files import write_json
 from model.preprocessing import RESIZE_RULE
 
 CARD_FORMAT = 1
@@ -44,6 +48,10 @@ class Calibration:
         if not (math.isfinite(self.scale) and math.isfinite(self.offset) and self.scale > 0):
             raise ValueError(f"need a finite scale > 0 and a finite offset, found {self.scale}, {self.offset}")
 
+    def scores(self, logits: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Logits of any shape → scores 0-1."""
+        return np.asarray(0.5 + 0.5 * np.tanh(0.5 * (self.scale * logits + self.offset)))  # exp would overflow
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
@@ -70,6 +78,11 @@ class ModelCard:
             raise ValueError(f"input_side must be at least 32 pixels, found {self.input_side}")
         if self.resize_rule != RESIZE_RULE:
             raise ValueError(f"resize_rule is {self.resize_rule!r}, this version prepares photos by {RESIZE_RULE!r}")
+
+    def fingerprint(self) -> str:
+        """Hex SHA-256 of all that decides an answer: the network, calibration, thresholds and input."""
+        decisive = {key: value for key, value in asdict(self).items() if key not in ("version", "data", "evaluation")}
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 def load_card(folder: Path) -> ModelCard:
@@ -102,10 +115,7 @@ def load_card(folder: Path) -> ModelCard:
 def save_card(card: ModelCard, folder: Path) -> Path:
     """Write `card.json`, whole or not at all."""
     path = folder / CARD_FILE
-    temporary = path.with_suffix(".json.partial")
-    text = json.dumps({"card_format": CARD_FORMAT, **asdict(card)}, ensure_ascii=False, indent=2)
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_json({"card_format": CARD_FORMAT, **asdict(card)}, path)
     return path
 
 

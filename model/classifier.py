@@ -46,8 +46,6 @@ class Classifier:
     def __init__(self, card: ModelCard, session: onnxruntime.InferenceSession) -> None:
         self.card = card
         self._session = session
-        self._scale = np.array([card.calibration[label].scale for label in card.labels], dtype=np.float32)
-        self._offset = np.array([card.calibration[label].offset for label in card.labels], dtype=np.float32)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -85,9 +83,14 @@ class Classifier:
         (logits,) = self._session.run(["logits"], {"pixels": pixels})
         return np.asarray(logits, dtype=np.float32)
 
+    def calibrate(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """(photos, labels) logits → (photos, labels) float32 probabilities 0-1, in the order of the card."""
+        columns = [self.card.calibration[label].scores(logits[:, i]) for i, label in enumerate(self.card.labels)]
+        return np.stack(columns, axis=1).astype(np.float32)
+
     def scores(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(photos, 3, side, side) uint8 RGB → (photos, labels) float32 probabilities 0-1, in the order of the card."""
-        return 1 / (1 + np.exp(-(self._scale * self.logits(pixels) + self._offset)))
+        return self.calibrate(self.logits(pixels))
 
     def decide(self, scores: npt.NDArray[np.float32]) -> Decision:
         """(labels,) scores of one photo → what is said of it."""

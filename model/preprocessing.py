@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from model.errors import NotAPhoto, PhotoTooManyPixels, PhotoTooSmall, PhotoTruncated
 
@@ -97,7 +97,7 @@ def read_photo(data: bytes) -> Image.Image:
 def _open_checked(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise NotAPhoto(data) from error
     except (OSError, ValueError, SyntaxError, RuntimeError, EOFError) as error:
         raise PhotoTruncated(str(error)) from error

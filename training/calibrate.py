@@ -1,0 +1,95 @@
+"""Scores that mean what they say, and thresholds for what is said; both from the validation split alone.
+
+Platt scaling turns logits into probabilities. Then, for each problem:
+
+- `upper`, from which a problem is found: the score with the best F1, averaged over resamples of the photos so that no
+  single photo decides, and high enough that at most MOST_FALSE_ALARMS of the normal photos are called this problem.
+- `lower`, from which a person should look: the highest score that leaves at most MOST_MISSED of the photos that show
+  the problem below it.
+"""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+
+from datasets.manifest import NO_ISSUE, read_manifest
+from model.card import Calibration, Threshold, save_card
+from model.classifier import Classifier
+from training.errors import TrainingError
+from training.scoring import score_split
+
+log = logging.getLogger(__name__)
+
+MOST_FALSE_ALARMS = 0.01  # of the photos without any problem, for each problem
+MOST_MISSED = 0.02  # of the photos that show the problem
+LEAST_POSITIVES = 5  # fewer say nothing about a threshold
+RESAMPLES = 200
+CANDIDATES = np.linspace(0.02, 0.98, 97)
+
+
+def calibrate(folder: Path, manifest_path: Path, seed: int = 17) -> None:
+    """Set calibration and thresholds in the card of a model folder.
+
+    Raises:
+        TrainingError: the validation split does not show each problem often enough.
+    """
+    classifier = Classifier.load(folder)
+    manifest = read_manifest(manifest_path)
+    scored = score_split(classifier, manifest, "val")
+    calibration, thresholds = {}, {}
+    for column, label in enumerate(classifier.card.labels):
+        labels, logits = scored.labels[:, column], scored.logits[:, column]
+        judged = ~np.isnan(labels)
+        positives = int((labels[judged] == 1).sum())
+        if positives < LEAST_POSITIVES or positives == judged.sum():
+            raise TrainingError(
+                f"{manifest_path}: split val shows {label} in {positives} of {judged.sum()} judged photos; "
+                f"calibration needs at least {LEAST_POSITIVES} with it and one without. Label more photos"
+            )
+        calibration[label] = fit_calibration(labels[judged], logits[judged])
+        scores = calibration[label].scores(logits)
+        normal = scores[scored.of_kind(NO_ISSUE)]
+        thresholds[label] = choose_threshold(labels[judged], scores[judged], normal, seed)
+        log.info("%s: %s, %s", label, calibration[label], thresholds[label])
+    save_card(replace(classifier.card, calibration=calibration, thresholds=thresholds), folder)
+
+
+def fit_calibration(labels: npt.NDArray[np.floating], logits: npt.NDArray[np.floating]) -> Calibration:
+    """Scale and offset that make sigmoid(scale * logit + offset) the share of positives (Platt 1999)."""
+    model = LogisticRegression(C=1e3).fit(logits[:, None], labels)
+    scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
+    return Calibration(scale=round(max(scale, 1e-3), 6), offset=round(offset, 6))
+
+
+def choose_threshold(
+    labels: npt.NDArray[np.floating],
+    scores: npt.NDArray[np.floating],
+    normal_scores: npt.NDArray[np.floating],
+    seed: int,
+) -> Threshold:
+    """Lower and upper threshold of one problem, by the rule above.
+
+    Args:
+        labels: (photos,) 1 or 0.
+        scores: (photos,) calibrated.
+        normal_scores: (normal photos,) of photos that show no problem at all.
+    """
+    rng = np.random.default_rng(seed)
+    found = scores[:, None] >= CANDIDATES  # (photos, candidates)
+    hits, wrong = found & (labels[:, None] == 1), found & (labels[:, None] == 0)
+    mean_f1 = np.zeros(len(CANDIDATES))
+    for _ in range(RESAMPLES):
+        times = rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)))
+        counted_hits, counted_wrong = times @ hits, times @ wrong
+        mean_f1 += 2 * counted_hits / np.maximum(1, counted_hits + counted_wrong + times @ (labels == 1))
+    allowed = np.ones(len(CANDIDATES), dtype=bool)
+    if len(normal_scores):
+        allowed = (normal_scores[:, None] >= CANDIDATES).mean(axis=0) <= MOST_FALSE_ALARMS
+        allowed[-1] = True
+    upper = float(CANDIDATES[np.argmax(np.where(allowed, mean_f1, -1))])
+    lower = float(np.quantile(scores[labels == 1], MOST_MISSED, method="lower"))
+    return Threshold(lower=round(min(lower, upper), 4), upper=round(upper, 4))

@@ -1,0 +1,116 @@
+"""What one training run may vary. What the served model must agree on lives in `model/`."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from training.errors import TrainingError
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Some epochs with photos of one side: small pictures first teach most of it in a third of the time."""
+
+    side: int  # pixels
+    epochs: int
+
+    def __post_init__(self) -> None:
+        if self.side < 32 or self.epochs < 1:
+            raise TrainingError(f"a stage needs side >= 32 and epochs >= 1, found {self.side}:{self.epochs}")
+
+
+DEFAULT_STAGES = (Stage(side=160, epochs=7), Stage(side=192, epochs=3), Stage(side=224, epochs=4))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """One run; saved as `run.json` beside the weights it produced."""
+
+    manifest: Path
+    stages: tuple[Stage, ...] = DEFAULT_STAGES
+    photos_per_step: int = 32  # over all processes together
+    peak_learning_rate: float = 4e-4  # of the ImageNet layers, reached after warm-up, then cosine to zero
+    head_learning_rate_factor: float = 5.0  # the last layer starts from nothing
+    warmup_fraction: float = 0.08  # of all optimiser steps
+    weight_decay: float = 0.02
+    averaging_decay: float = 0.997  # of the running average of the weights, which is what is exported
+    source_balance: float = 0.3  # 0: photos as they come, 1: each source equally often
+    label_smoothing: float = 0.02  # a few per cent of the labels are wrong
+    start: str = "imagenet"  # or a model folder, whose weights.safetensors are taken
+    workers: int = 2  # processes that prepare photos
+    seed: int = 17
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("warmup_fraction", 0, 1),
+            ("averaging_decay", 0, 1),
+            ("source_balance", 0, 1),
+            ("label_smoothing", 0, 0.5),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise TrainingError(f"{name} must be in [{low}, {high}], found {getattr(self, name)}")
+        if self.photos_per_step < 2:
+            raise TrainingError(f"photos_per_step must be at least 2, found {self.photos_per_step}")
+        if not self.stages:
+            raise TrainingError("stages is empty; give at least one, such as 160:8")
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages together."""
+        return sum(stage.epochs for stage in self.stages)
+
+    @property
+    def input_side(self) -> int:
+        """Side of the last stage: what the exported network takes."""
+        return self.stages[-1].side
+
+    def side_of(self, epoch: int) -> int:
+        """Side of the photos in an epoch, counted from 0."""
+        for stage in self.stages:
+            if epoch < stage.epochs:
+                return stage.side
+            epoch -= stage.epochs
+        raise ValueError(f"the run has {self.epochs} epochs")
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self) | {"manifest": str(self.manifest)}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """The opposite of `to_json`."""
+        stages = tuple(Stage(**stage) for stage in content["stages"])
+        return cls(**(content | {"manifest": Path(content["manifest"]), "stages": stages}))
+
+
+def parse_stages(text: str) -> tuple[Stage, ...]:
+    """`160:8,224:5` → eight epochs at 160 px, then five at 224.
+
+    Raises:
+        TrainingError: it is written otherwise.
+    """
+    stages = []
+    for part in text.split(","):
+        side, _, epochs = part.partition(":")
+        if not (side.strip().isdigit() and epochs.strip().isdigit()):
+            raise TrainingError(f"stages {text!r}: found {part!r}, expected SIDE:EPOCHS, such as 160:8,224:5")
+        stages.append(Stage(side=int(side), epochs=int(epochs)))
+    return tuple(stages)
+
+
+def load_run(run: Path) -> TrainingConfig:
+    """The configuration a run was started with.
+
+    Raises:
+        TrainingError: the folder holds no run.
+    """
+    path = run / RUN_FILE
+    try:
+        return TrainingConfig.from_json(json.loads(path.read_text(encoding="utf-8"))["config"])
+    except FileNotFoundError as error:
+        raise TrainingError(f"{run}: holds no {RUN_FILE}; start a run: python -m training fit --out {run}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{path}: cannot be read ({error}); it was written by another version") from error

@@ -1,0 +1,126 @@
+"""A run's weights → a model folder (`model.onnx`, `weights.safetensors`, `card.json`), refused unless both roads agree.
+
+The folder works at once, with neutral thresholds; `calibrate` sets them, `release` gives it its place.
+"""
+
+import logging
+import shutil
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from safetensors.torch import load_file
+
+from datasets.manifest import LabelledPhoto, Manifest, read_manifest
+from model.card import NETWORK_FILE, WEIGHTS_FILE, Calibration, ModelCard, Threshold, file_sha256, save_card
+from model.classifier import Classifier
+from model.files import replacing
+from model.network import Network
+from model.preprocessing import prepare_photo
+from training.config import TrainingConfig, load_run
+from training.errors import TrainingError
+
+log = logging.getLogger(__name__)
+
+MODEL_NAME = "xuntu-lite0"
+UNRELEASED = "unreleased"
+MOST_DIFFERENCE = 1e-3  # between the scores of torch and onnxruntime
+COMPARED_PHOTOS = 32
+OPSET = 20
+
+
+def export(run: Path, folder: Path) -> Path:
+    """Write a model folder from a finished run.
+
+    Raises:
+        TrainingError: the run is not finished, or torch and onnxruntime disagree by more than MOST_DIFFERENCE; nothing
+            is written then.
+    """
+    config = load_run(run)
+    weights = run / WEIGHTS_FILE
+    if not weights.is_file():
+        raise TrainingError(
+            f"{weights} is missing: the run is not finished; go on with: python -m training fit --resume"
+        )
+    manifest = read_manifest(config.manifest)
+    network = Network(len(manifest.labels))
+    network.load_state_dict(load_file(weights))
+    network.eval()
+    with replacing(folder) as temporary:
+        temporary.mkdir(parents=True)
+        shutil.copyfile(weights, temporary / WEIGHTS_FILE)
+        _write_onnx(network, manifest.labels, config.input_side, temporary / NETWORK_FILE)
+        save_card(_first_card(config, manifest, temporary), temporary)
+        _compare(network, Classifier.load(temporary), _real_and_random(manifest, config))
+    return folder
+
+
+def _write_onnx(network: Network, labels: Sequence[str], side: int, path: Path) -> None:
+    example = torch.zeros(2, 3, side, side, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=["pixels"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("photos")},),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    model = onnx.load(path)
+    model.producer_name = MODEL_NAME
+    for node in model.graph.node:  # drop the exporter's notes: they hold paths of the machine that exported
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    model.graph.ClearField("metadata_props")
+    onnx.helper.set_model_props(model, {"labels": ",".join(labels)})
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def _first_card(config: TrainingConfig, manifest: Manifest, folder: Path) -> ModelCard:
+    labels = manifest.labels
+    return ModelCard(
+        name=MODEL_NAME,
+        version=UNRELEASED,
+        labels=labels,
+        thresholds={label: Threshold(lower=0.5, upper=0.5) for label in labels},
+        calibration={label: Calibration() for label in labels},
+        input_side=config.input_side,
+        data={
+            "fingerprint": manifest.fingerprint(),
+            "photos": {split: len(manifest.split(split)) for split in ("train", "val", "test", "ood")},
+            "training": {key: value for key, value in config.to_json().items() if key not in ("manifest", "workers")},
+        },
+        sha256={name: file_sha256(folder / name) for name in (NETWORK_FILE, WEIGHTS_FILE)},
+    )
+
+
+def _real_and_random(manifest: Manifest, config: TrainingConfig) -> npt.NDArray[np.uint8]:
+    side = config.input_side
+    rng = np.random.default_rng(config.seed)
+    photos = manifest.split("val")
+    real: list[LabelledPhoto] = [photos[index] for index in rng.permutation(len(photos))[:COMPARED_PHOTOS]]
+    prepared = [prepare_photo(photo.path.read_bytes(), side).pixels for photo in real]
+    noise = rng.integers(0, 256, size=(4, 3, side, side), dtype=np.uint8)
+    return np.concatenate([np.stack(prepared), noise])
+
+
+def _compare(network: Network, classifier: Classifier, pixels: npt.NDArray[np.uint8]) -> None:
+    with torch.inference_mode():
+        expected = torch.sigmoid(network(torch.from_numpy(pixels))).numpy()
+    difference = float(np.abs(expected - classifier.scores(pixels)).max())
+    if not difference <= MOST_DIFFERENCE:
+        raise TrainingError(
+            f"torch and onnxruntime differ by {difference:.2g} on {len(pixels)} photos, at most {MOST_DIFFERENCE} is "
+            "accepted; nothing was written. Pin torch, onnx and onnxruntime to the versions in requirements/dev.txt"
+        )
+    log.info("torch and onnxruntime agree within %.1g on %d photos", difference, len(pixels))
