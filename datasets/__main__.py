@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.filename or 'the disk'}: {error.strerror}; check the path and the space left", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; nothing half written is left", file=sys.stderr)
+        print("stopped before the end", file=sys.stderr)
         return INTERRUPTED
 
 

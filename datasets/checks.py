@@ -123,8 +123,9 @@ def _alike(photos: Sequence[LabelledPhoto], seen: Sequence[Floats]) -> Iterator[
         if cosine >= ALIKE or are_consecutive(photos[first], photos[second])
     }
     for places in _groups(cosines):
+        together = set(places)
         members = tuple(photos[place] for place in places)
-        inside = [cosine for (first, _), cosine in cosines.items() if first in places]
+        inside = [cosine for (first, _), cosine in cosines.items() if first in together]
         what = f"alike {' to '.join(sorted({f'{cosine:.2f}' for cosine in (min(inside), max(inside))}))}"
         splits = {photo.split for photo in members}
         if len(splits) > 1:

@@ -3,7 +3,7 @@
 Copies found on the web were re-compressed, toned, cropped and mirrored; a patrol series shows one scene again and
 again. A photo's signature is the idea of pHash (low frequencies of a cosine transform) kept as numbers instead of
 rounded to bits, and taken of several views (crops and the mirror image) of one of the two photos: on this project's
-photos that finds twice as many true pairs as a 256-bit pHash at the same precision. datasets/README.md has the count.
+photos that finds 45 true pairs where a 256-bit pHash, set to the same precision, finds 25.
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def signatures(pixels: npt.NDArray[np.uint8]) -> Floats:
 def alike_pairs(photos: Floats, alike: float = ALIKE) -> Iterator[tuple[int, int, float]]:
     """Every pair (i, j, cosine), i < j, that looks alike in some view of either photo.
 
-    A matrix product a view: 6,000 photos take seconds, 100,000 about half an hour on two cores.
+    A matrix product a view: 6,000 photos take three seconds on two cores, 100,000 about a quarter of an hour and 1 GB.
 
     Args:
         photos: (photos, views, FREQUENCIES²) float32.

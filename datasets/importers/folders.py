@@ -67,11 +67,10 @@ def import_folders(folder: Path, manifest: Path, *, skip_unreadable: bool = Fals
             elif photo.sha256 in photos:
                 photos[photo.sha256] = _also_shows(photos[photo.sha256], kind)
             else:
-                shown = MappingProxyType({label: _shown(label, kind) for label in labels})
                 photos[photo.sha256] = LabelledPhoto(
                     file=(below / file).as_posix(),
                     path=photo.path.absolute(),
-                    labels=shown,
+                    labels=MappingProxyType({label: _shown(label, kind) for label in labels}),
                     split=splits[file],
                     kind=kind,
                     source=name,
