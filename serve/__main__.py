@@ -65,10 +65,9 @@ def _read_settings(given: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         field = "".join(str(part) for part in first["loc"])
-        where = f"setting {field} is {first['input']!r}: " if field else ""
-        raise CannotStart(
-            f"{where}{first['msg']}; correct XUNTU_{field.upper() or '*'}, see docs/settings.md"
-        ) from error
+        message = first["msg"].removeprefix("Value error, ")
+        where = f"XUNTU_{field.upper()} is {first['input']!r}: " if field else ""
+        raise CannotStart(f"{where}{message}; settings are listed in docs/settings.md") from error
 
 
 def _manage_keys(keys: Keys, given: argparse.Namespace) -> None:
@@ -119,12 +118,18 @@ def _serve(settings: Settings) -> None:
 
 
 def _check_data_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise CannotStart(f"{folder}: is not a folder; choose another by XUNTU_DATA_FOLDER")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotStart(f"{folder}: cannot be made ({error.strerror}); set XUNTU_DATA_FOLDER") from error
+        raise CannotStart(
+            f"{folder}: cannot be made ({error.strerror}); choose another by XUNTU_DATA_FOLDER"
+        ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise CannotStart(f"{folder}: is not writable; give this user the right, or set XUNTU_DATA_FOLDER")
+        raise CannotStart(
+            f"{folder}: is not writable; give this user the right, or choose another by XUNTU_DATA_FOLDER"
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:

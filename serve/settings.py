@@ -57,11 +57,14 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _queue_takes_a_full_request(self) -> Self:
         if self.queue_photos < self.max_photos:
-            raise ValueError(f"queue_photos is {self.queue_photos}, it must be at least max_photos, {self.max_photos}")
+            raise ValueError(
+                f"XUNTU_QUEUE_PHOTOS is {self.queue_photos}, it must be at least XUNTU_MAX_PHOTOS, {self.max_photos}"
+            )
         full_request = self.max_photos * self.max_photo_bytes
         if self.queue_bytes < full_request:
             raise ValueError(
-                f"queue_bytes is {self.queue_bytes}, it must be at least max_photos x max_photo_bytes, {full_request}"
+                f"XUNTU_QUEUE_BYTES is {self.queue_bytes}, it must be at least "
+                f"XUNTU_MAX_PHOTOS x XUNTU_MAX_PHOTO_BYTES, {full_request}"
             )
         return self
 
