@@ -125,6 +125,14 @@ def test_consecutive_names(tmp_path, first, second, expected):
     assert are_consecutive(*read_manifest(path).photos) is expected
 
 
+def test_the_same_names_in_two_sources_are_not_consecutive(tmp_path):
+    path = tmp_path / "manifest.csv"
+    lines = ("file,graffiti,split,source", "1.jpg,1,train,patrol", "2.jpg,1,val,hotline")
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+    assert not are_consecutive(*read_manifest(path).photos)
+
+
 def test_consecutive_photos_are_one_scene_at_a_lower_likeness(photos, monkeypatch):
     monkeypatch.setattr("datasets.checks.ALIKE", 1.1)  # nothing is alike by looks alone
     photos.draw("s1.jpg", 5).draw("s2.jpg", 5, crop=(0, 0, 320, 232)).draw("far.jpg", 5, crop=(0, 0, 316, 240))
