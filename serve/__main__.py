@@ -89,8 +89,12 @@ def _serve(settings: Settings) -> None:
             f"on {settings.host} others can reach the service, so it needs a key; "
             "make one: python -m serve keys add NAME"
         )
-    listening = _listen(settings.host, settings.port)
-    # Loaded only now: the sentences above should not wait for the model's libraries.
+    with _listen(settings.host, settings.port) as listening:
+        _run(settings, listening)
+
+
+def _run(settings: Settings, listening: socket.socket) -> None:
+    # Loaded only now: what is said above should not wait for the model's libraries.
     import uvicorn
 
     from serve.app import create_app, load_classifier
@@ -136,10 +140,14 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+        except OSError:
+            listening.close()
+            raise
     except OSError as error:
-        cure = "end what listens there or choose another port: --port PORT"
+        cure = "end what listens there or choose another: --host ADDRESS, --port PORT"
         raise CannotStart(f"cannot listen on {host} port {port} ({error.strerror}); {cure}") from error
     return listening
 

@@ -54,7 +54,7 @@ class Keys:
             self._read_at, self._keys = None, ()
             return self._keys
         except OSError as error:
-            raise KeysError(f"{self._path}: {error.strerror}; correct the data folder") from error
+            raise KeysError(f"{self._path}: {error.strerror}; choose another by XUNTU_DATA_FOLDER") from error
         stamp = (found.st_mtime_ns, found.st_ino)
         if stamp != self._read_at:
             self._keys = _read(self._path)
@@ -109,7 +109,7 @@ class Keys:
                 os.fsync(file.fileno())
             temporary.replace(self._path)
         except OSError as error:
-            cure = "give this user the right, or set XUNTU_DATA_FOLDER"
+            cure = "give this user the right, or choose another by XUNTU_DATA_FOLDER"
             raise KeysError(f"{self._path}: cannot be written ({error.strerror}); {cure}") from error
 
 

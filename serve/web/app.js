@@ -1,6 +1,6 @@
 "use strict";
 // The page of one person in the street: choose photos, send them, read what was found.
-// Written for Chrome 70 (old Android WebViews): no optional chaining, no ??, no replaceChildren.
+// Written for Chrome 70 (old Android WebViews): no optional chaining, for example.
 
 const MAX_PHOTOS = 9; // defaults of the service, spared a wasted upload; the service has the last word
 const MAX_PHOTO_BYTES = 15000000;

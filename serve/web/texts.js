@@ -27,7 +27,7 @@ const TEXTS = {
     unreachableTitle: "连接中断", unreachable: "未能连上服务器。照片已保留，请检查信号后重试。",
     unreadableTitle: "服务器回答异常", unreadable: "请稍后重试；若反复出现，请告知管理员。",
     keyWrong: "密钥无效，请重新输入。",
-    separator: "、", other: "English",
+    other: "English",
   },
   en: {
     title: "Xuntu", subtitle: "Street problems in photos",
@@ -54,6 +54,6 @@ const TEXTS = {
     unreachableTitle: "Connection lost", unreachable: "The server could not be reached. Your photos are kept; check the signal and try again.",
     unreadableTitle: "Unexpected answer", unreadable: "Try again later; tell the administrator if it stays.",
     keyWrong: "This key is not valid. Please enter it again.",
-    separator: ", ", other: "中文",
+    other: "中文",
   },
 };

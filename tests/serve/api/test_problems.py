@@ -1,0 +1,22 @@
+"""GET /v1/problems: the catalogue with every standard's codes."""
+
+
+def test_the_catalogue_names_problems_and_standards(client):
+    answer = client.get("/v1/problems").json()
+
+    assert answer["standards"] == ["gbt-30428.2-2013", "gbt-47678.5-2026"]
+    assert answer["default_standard"] == "gbt-47678.5-2026"
+    by_key = {problem["key"]: problem for problem in answer["problems"]}
+    assert by_key["road_damage"]["codes"] == {
+        "gbt-30428.2-2013": {"kind": "event", "code": "0110"},
+        "gbt-47678.5-2026": {"kind": "event", "code": "06013"},
+    }
+    assert by_key["road_damage"]["name_zh"] == "道路破损"
+    assert "坑洞" in by_key["road_damage"]["shows_zh"]
+
+
+def test_a_problem_that_a_standard_does_not_know_has_no_code_there(client):
+    problems = client.get("/v1/problems").json()["problems"]
+
+    waterlogging = next(problem for problem in problems if problem["key"] == "waterlogging")
+    assert list(waterlogging["codes"]) == ["gbt-30428.2-2013"]

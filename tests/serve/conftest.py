@@ -1,0 +1,125 @@
+"""A service as clients see it: a real server on a free port, drawn photos, and a model that waits to be let go."""
+
+import contextlib
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from PIL import Image, ImageDraw
+
+from model.classifier import ClassifiedPhoto, Classifier, current_release
+from serve.app import create_app
+from serve.settings import Settings
+
+START_SECONDS = 10
+
+
+class Patient:
+    """The released model, which answers nothing until it is let go."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.card = classifier.card
+        self.let_go = threading.Event()
+        self.started = 0
+        self._classifier = classifier
+
+    def classify(self, photos: Sequence[bytes]) -> list[ClassifiedPhoto]:
+        self.started += 1
+        self.let_go.wait(START_SECONDS)
+        return self._classifier.classify(photos)
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    return Classifier.load(current_release())
+
+
+@pytest.fixture
+def patient(classifier):
+    model = Patient(classifier)
+    yield model
+    model.let_go.set()
+
+
+@contextlib.contextmanager
+def _serving(settings: Settings, classifier: Any) -> Iterator[httpx.Client]:
+    app = create_app(settings, classifier)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, http="httptools", ws="none", log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    until = time.monotonic() + START_SECONDS
+    while not server.started:
+        assert thread.is_alive(), "the server ended while starting"
+        assert time.monotonic() < until, "the server did not start in time"
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_SECONDS) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(START_SECONDS)
+
+
+@pytest.fixture
+def serve_with(classifier, tmp_path) -> Iterator[Callable[..., httpx.Client]]:
+    """Start a service with these settings; it ends with the test."""
+    with contextlib.ExitStack() as running:
+
+        def start(model: Any = None, **settings: Any) -> httpx.Client:
+            settings = {"data_folder": tmp_path, "threads": 2, **settings}
+            return running.enter_context(_serving(Settings(**settings), model or classifier))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def client(classifier, tmp_path_factory) -> Iterator[httpx.Client]:
+    """A service with default settings, shared by all tests that change nothing."""
+    with _serving(Settings(data_folder=tmp_path_factory.mktemp("data")), classifier) as running:
+        until = time.monotonic() + START_SECONDS
+        while running.get("/health/ready").status_code != 200:
+            assert time.monotonic() < until, "the model did not warm up in time"
+            time.sleep(0.02)
+        yield running
+
+
+def _drawn(width: int = 320, height: int = 240, mode: str = "RGB") -> Image.Image:
+    picture = Image.new("RGB", (width, height), (120, 124, 128))
+    pencil = ImageDraw.Draw(picture)
+    pencil.ellipse((width // 4, height // 3, width // 2, height // 2), fill=(30, 32, 34))
+    pencil.line((0, height, width, height // 2), fill=(220, 220, 210), width=5)
+    return picture.convert(mode)
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[..., Image.Image]:
+    """Draw a road of this width, height and mode."""
+    return _drawn
+
+
+@pytest.fixture(scope="session")
+def photo() -> Callable[..., bytes]:
+    """A drawn photo file: photo(width, height, mode, format="JPEG", **how Pillow saves it)."""
+
+    def make(width: int = 320, height: int = 240, mode: str = "RGB", *, format: str = "JPEG", **saving: Any) -> bytes:
+        file = io.BytesIO()
+        _drawn(width, height, mode).save(file, format, **saving)
+        return file.getvalue()
+
+    return make
+
+
+def _form(*photos: bytes) -> list[tuple[str, tuple[str, bytes, str]]]:
+    return [("photo", (f"{number}.jpg", data, "image/jpeg")) for number, data in enumerate(photos)]
+
+
+@pytest.fixture(scope="session")
+def form() -> Callable[..., list[tuple[str, tuple[str, bytes, str]]]]:
+    """`files` of a request with these photos."""
+    return _form

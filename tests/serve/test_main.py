@@ -1,0 +1,126 @@
+"""python -m serve: what it says when it cannot start, and that it starts, is ready soon and ends in order."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from serve.__main__ import main
+from serve.keys import Keys
+
+START_SECONDS = 20
+
+
+@pytest.fixture(autouse=True)
+def data_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("XUNTU_DATA_FOLDER", str(tmp_path))
+    return tmp_path
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def said(capsys):
+    """The one sentence on stderr."""
+    err = capsys.readouterr().err
+    assert err.startswith("python -m serve: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_others_are_not_let_in_without_a_key(capsys):
+    assert main(["--host", "0.0.0.0", "--port", "0"]) == 1
+    assert "python -m serve keys add NAME" in said(capsys)
+
+
+def test_a_port_in_use_is_named(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        assert main(["--port", str(port)]) == 1
+
+    assert f"port {port}" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("XUNTU_PORT", "http", "XUNTU_PORT is 'http'"),
+        ("XUNTU_THREADS", "0", "XUNTU_THREADS is '0'"),
+        ("XUNTU_QUEUE_PHOTOS", "1", "XUNTU_QUEUE_PHOTOS is 1"),
+        ("XUNTU_STANDARD", "gbt-1", "gbt-30428.2-2013"),
+        ("XUNTU_MODEL_FOLDER", "/nowhere", "/nowhere: card.json is missing"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named(monkeypatch, capsys, name, value, named):
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XUNTU_PORT", value if name == "XUNTU_PORT" else "0")
+
+    assert main([]) == 1
+    assert named in said(capsys)
+
+
+def test_a_damaged_card_is_named(monkeypatch, capsys, tmp_path):
+    (tmp_path / "card.json").write_text("{")
+    monkeypatch.setenv("XUNTU_MODEL_FOLDER", str(tmp_path))
+
+    assert main(["--port", "0"]) == 1
+    assert "card.json" in said(capsys)
+
+
+def test_a_data_folder_that_cannot_be_used_is_named(monkeypatch, capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    for unusable in (tmp_path / "file", tmp_path / "file" / "data"):
+        monkeypatch.setenv("XUNTU_DATA_FOLDER", str(unusable))
+
+        assert main([]) == 1
+        assert "XUNTU_DATA_FOLDER" in said(capsys)
+
+
+def test_keys_are_made_listed_and_revoked(capsys, data_folder):
+    assert main(["keys", "add", "patrol"]) == 0
+    token = capsys.readouterr().out.split()[-1]
+    assert Keys(data_folder).holder(token) == "patrol"
+
+    assert main(["keys", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "patrol" in listed
+    assert token not in listed
+
+    assert main(["keys", "revoke", "patrol"]) == 0
+    assert Keys(data_folder).holder(token) is None
+    capsys.readouterr()
+    assert main(["keys", "revoke", "patrol"]) == 1
+    assert "keys list" in said(capsys)
+
+
+def test_the_command_serves_and_ends_with_the_answers_it_owes(photo, form):
+    port = free_port()
+    command = [sys.executable, "-m", "serve", "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+        until = time.monotonic() + START_SECONDS
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            while True:
+                assert time.monotonic() < until and process.poll() is None
+                try:
+                    if client.get("/health/ready").status_code == 200:
+                        break
+                except httpx.ConnectError:
+                    time.sleep(0.05)
+            assert client.post("/v1/classify", files=form(photo())).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        log = process.communicate(timeout=START_SECONDS)[1]
+
+    assert f"http://127.0.0.1:{port}, model " in log
+    assert "no key demanded" in log
+    assert "Traceback" not in log
