@@ -1,0 +1,58 @@
+"""The threshold rule: what is said of scores, of one photo and of a case."""
+
+import pytest
+from model.card import Calibration, ModelCard, Threshold
+from model.decision import Verdict, decide, decide_case
+
+LABELS = ("graffiti", "road_damage")
+CARD = ModelCard(
+    name="test",
+    version="1.0.0",
+    labels=LABELS,
+    thresholds={"graffiti": Threshold(lower=0.2, upper=0.6), "road_damage": Threshold(lower=0.1, upper=0.9)},
+    calibration={label: Calibration() for label in LABELS},
+    input_side=64,
+)
+
+
+@pytest.mark.parametrize(
+    ("graffiti", "road_damage", "verdict", "problems"),
+    [
+        pytest.param(0.60, 0.05, Verdict.PROBLEM, ("graffiti",), id="at its upper threshold: found"),
+        pytest.param(0.59, 0.05, Verdict.REVIEW, (), id="just below upper: a person should look"),
+        pytest.param(0.20, 0.05, Verdict.REVIEW, (), id="at its lower threshold: a person should look"),
+        pytest.param(0.19, 0.09, Verdict.NO_PROBLEM, (), id="both below their own lower threshold"),
+        pytest.param(0.00, 0.89, Verdict.REVIEW, (), id="each problem has its own thresholds"),
+        pytest.param(0.70, 0.95, Verdict.PROBLEM, ("road_damage", "graffiti"), id="both found, highest first"),
+        pytest.param(0.70, 0.50, Verdict.PROBLEM, ("graffiti",), id="one found, one unsure: a problem"),
+    ],
+)
+def test_a_verdict_follows_from_each_problems_own_thresholds(graffiti, road_damage, verdict, problems):
+    decision = decide({"graffiti": graffiti, "road_damage": road_damage}, CARD)
+
+    assert decision.verdict is verdict
+    assert decision.problems == problems
+    assert decision.scores == {"graffiti": graffiti, "road_damage": road_damage}  # never hidden
+
+
+def test_a_case_shows_what_any_of_its_photos_shows():
+    normal = decide({"graffiti": 0.0, "road_damage": 0.0}, CARD)
+    close_up = decide({"graffiti": 0.1, "road_damage": 0.95}, CARD)
+
+    case = decide_case([normal, close_up], CARD)
+
+    assert case.verdict is Verdict.PROBLEM
+    assert case.problems == ("road_damage",)
+    assert case.scores == {"graffiti": 0.1, "road_damage": 0.95}
+
+
+def test_one_unsure_photo_sends_a_case_to_a_person():
+    normal = decide({"graffiti": 0.0, "road_damage": 0.0}, CARD)
+    unsure = decide({"graffiti": 0.3, "road_damage": 0.0}, CARD)
+
+    assert decide_case([normal, unsure], CARD).verdict is Verdict.REVIEW
+
+
+def test_a_case_without_a_photo_is_a_mistake_of_the_caller():
+    with pytest.raises(ValueError, match="at least one photo"):
+        decide_case([], CARD)

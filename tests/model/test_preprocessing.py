@@ -1,0 +1,159 @@
+"""The one road from photo bytes to the network's input."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from model.errors import NotAPhoto, PhotoTooManyPixels, PhotoTooSmall, PhotoTruncated
+from model.preprocessing import check_photo, prepare_photo, read_photo
+from PIL import Image, ImageDraw
+
+SIDE = 224
+
+
+def draw_scene(width, height):
+    """A picture with large shapes, fine texture and hard edges, like a street."""
+    rng = np.random.default_rng(5)
+    small = Image.fromarray(rng.integers(40, 220, (height // 40, width // 40, 3), dtype=np.uint8))
+    scene = small.resize((width, height), Image.Resampling.BICUBIC)
+    drawing = ImageDraw.Draw(scene)
+    for _ in range(60):
+        x, y = int(rng.integers(width)), int(rng.integers(height))
+        colour = tuple(int(value) for value in rng.integers(0, 255, 3))
+        drawing.rectangle((x, y, x + width // 20, y + height // 30), fill=colour)
+        drawing.line((x, y, x + width // 8, y + height // 6), fill=colour, width=3)
+    grain = rng.normal(0, 6, (height, width, 1))
+    return Image.fromarray((np.asarray(scene) + grain).clip(0, 255).astype(np.uint8))
+
+
+def encode(image, file_format="JPEG", **options):
+    file = io.BytesIO()
+    image.save(file, file_format, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("width", "height"), [(4000, 3000), (2940, 2920), (1470, 1460), (1200, 900), (448, 300)])
+def test_decoding_at_reduced_scale_equals_full_decoding(width, height):
+    photo = encode(draw_scene(width, height), quality=90)
+
+    prepared = prepare_photo(photo, SIDE)
+
+    full = Image.open(io.BytesIO(photo)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    difference = np.abs(prepared.pixels.astype(int) - np.asarray(full).transpose(2, 0, 1))
+    assert difference.mean() <= 0.25
+    assert np.percentile(difference, 99) <= 1
+    assert (prepared.width, prepared.height) == (width, height)
+
+
+def test_pixels_are_channels_first_rgb_bytes():
+    prepared = prepare_photo(encode(Image.new("RGB", (300, 200), (250, 120, 10)), "PNG"), 64)
+
+    assert prepared.pixels.shape == (3, 64, 64)
+    assert prepared.pixels.dtype == np.uint8
+    assert prepared.pixels.flags["C_CONTIGUOUS"]
+    assert [int(channel[0, 0]) for channel in prepared.pixels] == [250, 120, 10]
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "HEIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_comes_out_upright_however_the_phone_was_held(file_format, orientation):
+    upright = Image.new("RGB", (120, 80), "white")
+    ImageDraw.Draw(upright).rectangle((0, 0, 30, 20), fill=(220, 0, 0))  # top left
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = upright.transpose(undo[orientation]) if orientation in undo else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo = encode(stored, file_format, exif=exif.tobytes())
+
+    prepared = prepare_photo(photo, 64)
+
+    assert (prepared.width, prepared.height) == (120, 80) == check_photo(photo)
+    red, green, _ = prepared.pixels.astype(int)
+    reddest = np.unravel_index(np.argmax(red - green), red.shape)
+    assert reddest[0] < 20
+    assert reddest[1] < 20
+    assert read_photo(photo).size == (120, 80)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        pytest.param("L", 100, (100, 100, 100), id="grey"),
+        pytest.param("1", 1, (255, 255, 255), id="one bit"),
+        pytest.param("RGBA", (255, 0, 0, 0), (255, 255, 255), id="transparent shows white"),
+        pytest.param("LA", (0, 255), (0, 0, 0), id="grey with alpha"),
+        pytest.param("I;16", 0x8000, (128, 128, 128), id="16 bit grey is scaled, not clipped"),
+    ],
+)
+def test_every_mode_becomes_rgb(mode, colour, expected):
+    prepared = prepare_photo(encode(Image.new(mode, (64, 64), colour), "PNG"), 32)
+
+    assert tuple(int(channel[16, 16]) for channel in prepared.pixels) == expected
+
+
+def test_palette_and_cmyk_become_rgb():
+    palette = Image.new("RGB", (64, 64), (0, 200, 0)).quantize(4)
+    cmyk = Image.new("RGB", (64, 64), (0, 200, 0)).convert("CMYK")
+
+    for photo in (encode(palette, "PNG"), encode(cmyk, "JPEG", quality=95)):
+        red, green, blue = (int(channel[16, 16]) for channel in prepare_photo(photo, 32).pixels)
+        assert green > 150 > 60 > max(red, blue)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow says so, and goes on
+def test_a_damaged_exif_block_does_not_cost_the_photo():
+    photo = encode(Image.new("RGB", (80, 60)), exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff broken")
+
+    assert check_photo(photo) == (80, 60)
+    assert prepare_photo(photo, 32).width == 80
+
+
+def png_header(width, height):
+    """A PNG that only announces its size."""
+
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\x00")) + chunk(b"IEND", b"")
+
+
+GIF = encode(Image.new("P", (64, 64)), "GIF")
+
+
+@pytest.mark.parametrize(
+    ("photo", "error"),
+    [
+        pytest.param(b"", NotAPhoto, id="empty"),
+        pytest.param(b"\xff", NotAPhoto, id="one byte"),
+        pytest.param(b"<html>no photo</html>", NotAPhoto, id="text"),
+        pytest.param(GIF, NotAPhoto, id="GIF"),
+        pytest.param(png_header(50_000, 50_000), PhotoTooManyPixels, id="a header of 2,500 megapixels"),
+        pytest.param(png_header(8_001, 8_000), PhotoTooManyPixels, id="just over 64 megapixels"),
+        pytest.param(encode(Image.new("RGB", (31, 400))), PhotoTooSmall, id="31 pixels wide"),
+    ],
+)
+def test_what_the_header_shows_is_refused_before_decoding(photo, error):
+    with pytest.raises(error):
+        check_photo(photo)
+    with pytest.raises(error):
+        prepare_photo(photo, 32)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "HEIF"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_a_photo_cut_off_is_refused(file_format, kept):
+    photo = encode(draw_scene(400, 300), file_format)
+
+    with pytest.raises((PhotoTruncated, NotAPhoto)):
+        prepare_photo(photo[: int(len(photo) * kept)], 32)
