@@ -69,7 +69,8 @@ def draw_evaluation(evaluation: Mapping[str, Any], labels: Floats, scores: Float
         precision, recall, _ = precision_recall_curve(truth, score)
         recall_axes.plot(recall, precision, color=colour, label=name)
         at = evaluation["problems"][label]
-        recall_axes.plot(at["recall"]["value"], at["precision"]["value"], "o", color=colour)
+        if at["precision"]["value"] is not None:
+            recall_axes.plot(at["recall"]["value"], at["precision"]["value"], "o", color=colour)
         calibration_axes.plot(*_calibration_points(truth, score), "o-", ms=4, color=colour, label=name)
     recall_axes.set(xlabel="recall", ylabel="precision", title="precision and recall (dot: as served)")
     recall_axes.set(xlim=(0.5, 1.01), ylim=(0.5, 1.01))
@@ -82,16 +83,14 @@ def draw_evaluation(evaluation: Mapping[str, Any], labels: Floats, scores: Float
 
 def _draw_f1(axes: Axes, evaluation: Mapping[str, Any], labels: tuple[str, ...], names: list[str]) -> None:
     figures = [evaluation["problems"][label]["f1"] for label in labels] + [evaluation["macro_f1"]]
-    rows = [
-        (name, figure) for name, figure in zip([*names, "macro"], figures, strict=True) if figure["value"] is not None
-    ]
-    for place, (_, figure) in enumerate(reversed(rows)):
-        axes.plot([figure["low"], figure["high"]], [place, place], color="#7a8894", lw=6, solid_capstyle="butt")
-        axes.plot(figure["value"], place, "o", color="#12344d")
-        axes.annotate(
-            f"{figure['value']:.3f}", (figure["value"], place), (0, 8), textcoords="offset points", ha="center"
-        )
-    axes.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
+    named = reversed(list(zip([*names, "macro"], figures, strict=True)))
+    rows = [(name, figure) for name, figure in named if figure["value"] is not None]
+    for place, (_, figure) in enumerate(rows):
+        value = figure["value"]
+        axes.plot([figure["low"], figure["high"]], [place, place], color="#b9c4cd", lw=6, solid_capstyle="butt")
+        axes.plot(value, place, "o", color="#12344d")
+        axes.annotate(f"{value:.3f}", (value, place), (0, 8), textcoords="offset points", ha="center")
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.set(title="F1 with 95 % interval", ylim=(-0.5, len(rows) - 0.3))
     axes.margins(x=0.12)
 
@@ -184,7 +183,8 @@ def _page(evaluation: Mapping[str, Any], svg: str) -> str:
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>
 <h1>{html.escape(title)}</h1>
-<p>Figures with 95 % intervals: bootstrap over photos (seed {evaluation["seed"]}), Wilson for shares. Data {data["fingerprint"][:12]}.</p>
+<p>Figures with 95 % intervals: bootstrap over photos (seed {evaluation["seed"]}), Wilson for shares.
+Data {data["fingerprint"][:12]}.</p>
 {_html_table([["figure", "value (95 % interval)"], *([name, text] for name, text in said.items())])}
 <h2>Per problem</h2>
 {_html_table(problem_table(evaluation))}

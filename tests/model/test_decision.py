@@ -1,6 +1,7 @@
 """The threshold rule: what is said of scores, of one photo and of a case."""
 
 import pytest
+
 from model.card import Calibration, ModelCard, Threshold
 from model.decision import Verdict, decide, decide_case
 

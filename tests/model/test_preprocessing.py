@@ -6,26 +6,28 @@ import zlib
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
+
 from model.errors import NotAPhoto, PhotoTooManyPixels, PhotoTooSmall, PhotoTruncated
 from model.preprocessing import check_photo, prepare_photo, read_photo
-from PIL import Image, ImageDraw
 
 SIDE = 224
 
 
 def draw_scene(width, height):
-    """A picture with large shapes, fine texture and hard edges, like a street."""
+    """A picture with large shapes, fine texture and edges as sharp as a lens draws them."""
     rng = np.random.default_rng(5)
-    small = Image.fromarray(rng.integers(40, 220, (height // 40, width // 40, 3), dtype=np.uint8))
-    scene = small.resize((width, height), Image.Resampling.BICUBIC)
+    small = Image.fromarray(rng.integers(40, 220, (45, 60, 3), dtype=np.uint8))
+    scene = small.resize((2400, 1800), Image.Resampling.BICUBIC)
     drawing = ImageDraw.Draw(scene)
     for _ in range(60):
-        x, y = int(rng.integers(width)), int(rng.integers(height))
+        x, y = int(rng.integers(2400)), int(rng.integers(1800))
         colour = tuple(int(value) for value in rng.integers(0, 255, 3))
-        drawing.rectangle((x, y, x + width // 20, y + height // 30), fill=colour)
-        drawing.line((x, y, x + width // 8, y + height // 6), fill=colour, width=3)
-    grain = rng.normal(0, 6, (height, width, 1))
-    return Image.fromarray((np.asarray(scene) + grain).clip(0, 255).astype(np.uint8))
+        drawing.rectangle((x, y, x + 120, y + 60), fill=colour)
+        drawing.line((x, y, x + 300, y + 300), fill=colour, width=3)
+    grain = rng.normal(0, 6, (1800, 2400, 1))
+    grained = Image.fromarray((np.asarray(scene) + grain).clip(0, 255).astype(np.uint8))
+    return grained.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def encode(image, file_format="JPEG", **options):

@@ -1,6 +1,7 @@
 """The catalogue and the code tables: what is in them, and what they refuse."""
 
 import pytest
+
 from model.codes import DEFAULT_STANDARD, load_code_tables
 from model.errors import CatalogueError
 from model.problems import load_problems
