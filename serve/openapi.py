@@ -20,6 +20,12 @@ TAGS = [
     {"name": "运行状态 Health"},
 ]
 
+_KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "xt_…；仅在本机监听时不需要 · not demanded where the service listens on this machine only",
+}
+
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -32,12 +38,18 @@ def refusals(*codes: str) -> Responses:
 
 
 def describe(app: FastAPI) -> None:
-    """Add the body of refusals to the document that FastAPI makes."""
+    """Add the body of refusals and the keys to the document that FastAPI makes."""
     of_routes = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = of_routes()
-        document["components"]["schemas"].setdefault("Refused", Refused.model_json_schema())
+        components = document["components"]
+        if "Refused" not in components["schemas"]:
+            components["schemas"]["Refused"] = Refused.model_json_schema()
+            components["securitySchemes"] = {"key": _KEY_SCHEME}
+            for path, operations in document["paths"].items():
+                for operation in operations.values():
+                    operation["security"] = [{"key": []}, {}] if path.startswith("/v1/") else []
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents

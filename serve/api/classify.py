@@ -14,7 +14,7 @@ from model.problems import Language
 from serve.engine import ExaminedPhoto
 from serve.openapi import refusals
 from serve.refusals import Refusal
-from serve.service import Service, Serving
+from serve.service import Service, service_of
 from serve.upload import PHOTO_FIELD, RAW_MEDIA_TYPE, UploadedPhoto, UploadLimits, read_photos
 
 router = APIRouter(tags=["识别 Classify"])
@@ -113,7 +113,6 @@ _REQUEST_BODY: dict[str, Any] = {
 )
 async def classify(
     request: Request,
-    service: Serving,
     standard: Annotated[str | None, Query(description="编码标准，见 /v1/problems · Code table")] = None,
     lang: Annotated[Language | None, Query(description="名称和错误信息的语言 · Language of names and errors")] = None,
 ) -> CaseAnswer:
@@ -121,6 +120,7 @@ async def classify(
 
     Photos are kept in memory until the answer and nowhere after it.
     """
+    service = service_of(request)
     settings = service.settings
     code_table = service.code_tables.get(standard or settings.standard)
     if code_table is None:

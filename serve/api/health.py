@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from serve.openapi import refusals
 from serve.refusals import Refusal
-from serve.service import Serving
+from serve.service import service_of
 
 router = APIRouter(prefix="/health", tags=["运行状态 Health"])
 
@@ -33,8 +33,8 @@ async def live() -> Live:
 
 
 @router.get("/ready", summary="可以识别 · Photos are answered", responses=refusals("not_ready"))
-async def ready(service: Serving) -> Ready:
+async def ready(request: Request) -> Ready:
     """Send requests here once this succeeds."""
-    if not service.engine.warm:
+    if not service_of(request).engine.warm:
         raise Refusal.to_come_back("not_ready", _RETRY_SECONDS)
     return Ready()

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from serve.openapi import refusals
-from serve.service import Serving
+from serve.service import service_of
 
 router = APIRouter(tags=["模型 Model"])
 
@@ -38,9 +38,10 @@ class ModelAnswer(BaseModel):
 
 
 @router.get("/model", summary="所用模型 · The model in use", responses=refusals("unauthorized", "internal_error"))
-async def show_model(service: Serving) -> ModelAnswer:
+async def show_model(request: Request) -> ModelAnswer:
     """Name, version, problems with thresholds, and evaluation figures."""
-    card = service.engine.classifier.card
+    card = service_of(request).engine.classifier.card
+    problems = service_of(request).problems
     return ModelAnswer(
         name=card.name,
         version=card.version,
@@ -48,8 +49,8 @@ async def show_model(service: Serving) -> ModelAnswer:
         labels=[
             LabelAnswer(
                 key=key,
-                name_zh=service.problems[key].name_zh,
-                name_en=service.problems[key].name_en,
+                name_zh=problems[key].name_zh,
+                name_en=problems[key].name_en,
                 threshold=ThresholdAnswer(lower=card.thresholds[key].lower, upper=card.thresholds[key].upper),
             )
             for key in card.labels

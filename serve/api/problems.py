@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from serve.openapi import refusals
-from serve.service import Serving
+from serve.service import service_of
 
 router = APIRouter(tags=["模型 Model"])
 
@@ -40,8 +40,9 @@ class ProblemsAnswer(BaseModel):
 
 
 @router.get("/problems", summary="问题目录 · The problems", responses=refusals("unauthorized", "internal_error"))
-async def list_problems(service: Serving) -> ProblemsAnswer:
+async def list_problems(request: Request) -> ProblemsAnswer:
     """Every problem in the catalogue, and the code tables that a request may name."""
+    service = service_of(request)
     return ProblemsAnswer(
         standards=list(service.code_tables),
         default_standard=service.settings.standard,

@@ -149,6 +149,12 @@ def test_both_ways_to_send_photos_are_described(document):
     assert {parameter["name"] for parameter in classify["parameters"]} == {"standard", "lang"}
 
 
+def test_keys_are_described_for_v1_alone(document):
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert document["paths"]["/v1/classify"]["post"]["security"] == [{"key": []}, {}]
+    assert document["paths"]["/health/live"]["get"]["security"] == []
+
+
 def test_every_refusal_is_described_as_problem_json(document):
     for path in document["paths"].values():
         for operation in path.values():

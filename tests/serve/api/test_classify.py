@@ -7,9 +7,13 @@ import threading
 import time
 import zlib
 
+import httpx
+import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
+
+from model.classifier import ClassifiedPhoto
 
 URL = "/v1/classify"
 JPEG = {"Content-Type": "image/jpeg"}
@@ -76,10 +80,6 @@ class Seeing:
         self._classifier = classifier
 
     def classify(self, photos):
-        import numpy as np
-
-        from model.classifier import ClassifiedPhoto
-
         sure = {"road_damage": 0.99123456, "waterlogging": 0.98}
         scores = np.array([sure.get(label, 0.0) for label in self.card.labels], dtype=np.float32)
         return [ClassifiedPhoto(decision=self._classifier.decide(scores), width=64, height=48) for _ in photos]
@@ -332,3 +332,17 @@ def test_an_upload_that_takes_too_long_is_ended(serve_with):
         yield b"x"
 
     refused(service.post(URL, content=slow(), headers=JPEG), 408, "upload_deadline")
+
+
+def test_photos_of_a_client_that_left_are_never_started(serve_with, patient, photo, form):
+    service = serve_with(patient, threads=1)
+    while patient.started == 0:  # the warm-up keeps the only thread busy
+        time.sleep(0.01)
+
+    with pytest.raises(httpx.ReadTimeout):
+        service.post(URL, files=form(*[photo()] * 5), timeout=0.3)
+    time.sleep(0.3)
+    patient.let_go.set()
+
+    assert service.post(URL, files=form(photo())).status_code == 200
+    assert patient.started == 2
