@@ -8,6 +8,7 @@ in one sentence.
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import socket
@@ -118,7 +119,8 @@ def _run(settings: Settings, listening: socket.socket) -> None:
     where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     access = "a key is demanded" if settings.keys_required else "open to this machine, no key demanded"
     log.info("%s, model %s %s, %s", where, classifier.card.name, classifier.card.version, access)
-    uvicorn.Server(config).run(sockets=[listening])
+    with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has ended in order
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def _check_data_folder(folder: Path) -> None:

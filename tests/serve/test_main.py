@@ -104,7 +104,8 @@ def test_keys_are_made_listed_and_revoked(capsys, data_folder):
     assert "keys list" in said(capsys)
 
 
-def test_the_command_serves_and_ends_with_the_answers_it_owes(photo, form):
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_serves_and_ends_in_order(photo, form, ending):
     port = free_port()
     command = [sys.executable, "-m", "serve", "--port", str(port)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
@@ -118,7 +119,7 @@ def test_the_command_serves_and_ends_with_the_answers_it_owes(photo, form):
                 except httpx.ConnectError:
                     time.sleep(0.05)
             assert client.post("/v1/classify", files=form(photo())).status_code == 200
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(ending)
         log = process.communicate(timeout=START_SECONDS)[1]
 
     assert f"http://127.0.0.1:{port}, model " in log
