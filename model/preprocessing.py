@@ -8,7 +8,6 @@ network that could give its source away.
 """
 
 import io
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +23,12 @@ RESIZE_RULE = "squash-bilinear"
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
 MIN_SIDE = 32
 MAX_PIXELS = 64_000_000
-DRAFT_MARGIN = 3.25
-"""A JPEG is decoded at 1/2, 1/4 or 1/8 while both sides keep this many times the target. That is within mean 0.25 and
-p99 1 grey level of full decoding whatever the photo's dimensions; a margin of 2 is up to 0.7 / 4 just above it."""
+REDUCTIONS = (8, 4, 2)
+LEAST_REDUCED_PIXELS = 14
+LEAST_REDUCED_SIDE = 2.5
+"""A JPEG is decoded at the strongest of these reductions that leaves this many times the pixels and this many times the
+side that the network takes. That is within mean 0.25 and p99 1 grey level of full decoding; at twice the side it would
+be up to 0.7 and 4 (tests/model/test_preprocessing.py holds it at the limits)."""
 
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
@@ -70,7 +72,7 @@ def prepare_photo(data: bytes, side: int) -> PreparedPhoto:
     """
     image = _open_checked(data)
     width, height = _upright_dimensions(image)
-    upright = _decode_upright(image, least_side=math.ceil(side * DRAFT_MARGIN))
+    upright = _decode_upright(image, side)
     if upright.size != (side, side):
         upright = upright.resize((side, side), Image.Resampling.BILINEAR)
     pixels = np.ascontiguousarray(np.asarray(upright, dtype=np.uint8).transpose(2, 0, 1))
@@ -92,7 +94,7 @@ def read_photo(data: bytes) -> Image.Image:
     Raises:
         PhotoError: one of its kinds, when the bytes are not a usable photo.
     """
-    return _decode_upright(_open_checked(data), least_side=None)
+    return _decode_upright(_open_checked(data), None)
 
 
 def _open_checked(data: bytes) -> Image.Image:
@@ -110,16 +112,27 @@ def _open_checked(data: bytes) -> Image.Image:
     return image
 
 
-def _decode_upright(image: Image.Image, least_side: int | None) -> Image.Image:
+def _decode_upright(image: Image.Image, side: int | None) -> Image.Image:
+    """Upright RGB; where `side` is given, perhaps reduced as far as a resize to side x side allows."""
     orientation = _orientation(image)
     try:
-        if least_side is not None:
-            image.draft("RGB", (least_side, least_side))  # JPEG only; elsewhere it does nothing
+        if side is not None and (reduction := _reduction(image.size, side)) > 1:
+            width, height = image.size
+            image.draft("RGB", (width // reduction, height // reduction))  # JPEG only; elsewhere it does nothing
         image.load()
         upright = _to_rgb(image)
     except (OSError, ValueError, SyntaxError, RuntimeError, EOFError, MemoryError) as error:
         raise PhotoTruncated(str(error)) from error
     return upright.transpose(_TO_UPRIGHT[orientation]) if orientation in _TO_UPRIGHT else upright
+
+
+def _reduction(size: tuple[int, int], side: int) -> int:
+    width, height = size
+    for reduction in REDUCTIONS:
+        enough_pixels = width * height >= LEAST_REDUCED_PIXELS * (side * reduction) ** 2
+        if enough_pixels and min(width, height) >= LEAST_REDUCED_SIDE * side * reduction:
+            return reduction
+    return 1
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
