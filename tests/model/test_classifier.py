@@ -1,0 +1,110 @@
+"""A released model: it loads whole or not at all, and classifies."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model import classifier as classifier_module
+from model.card import NETWORK_FILE, WEIGHTS_FILE, Calibration, Threshold, file_sha256, load_card, save_card
+from model.classifier import Classifier, current_release
+from model.errors import CardInvalid, LabelMismatch, NotAPhoto, ReleaseFileChanged, ReleaseFileMissing
+
+
+def encode(image, file_format="PNG"):
+    file = io.BytesIO()
+    image.save(file, file_format)
+    return file.getvalue()
+
+
+def test_the_model_in_use_classifies_each_photo_in_order():
+    classifier = Classifier.load(current_release())
+    photos = [encode(Image.new("RGB", (120, 80), "grey")), encode(Image.new("RGB", (64, 96), "green"))]
+
+    first, second = classifier.classify(photos)
+
+    assert (first.width, first.height, second.width, second.height) == (120, 80, 64, 96)
+    assert tuple(first.decision.scores) == classifier.card.labels
+    assert all(0 <= score <= 1 for score in first.decision.scores.values())
+    assert classifier.classify(photos[1:])[0].decision.scores == pytest.approx(second.decision.scores, abs=1e-5)
+
+
+def test_scores_do_not_depend_on_the_photos_beside_them():
+    classifier = Classifier.load(current_release())
+    side = classifier.card.input_side
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 3, side, side), dtype=np.uint8)
+
+    together = classifier.scores(pixels)
+
+    assert together.dtype == np.float32
+    assert together.shape == (3, len(classifier.card.labels))
+    assert together == pytest.approx(np.concatenate([classifier.scores(pixels[i : i + 1]) for i in range(3)]), abs=1e-5)
+
+
+def test_a_bad_photo_is_refused():
+    with pytest.raises(NotAPhoto):
+        Classifier.load(current_release()).classify([b"no photo"])
+
+
+@pytest.mark.parametrize("name", [NETWORK_FILE, WEIGHTS_FILE])
+def test_a_missing_file_is_named(spoilable_release, name):
+    (spoilable_release / name).unlink()
+
+    with pytest.raises(ReleaseFileMissing, match=name):
+        Classifier.load(spoilable_release)
+
+
+@pytest.mark.parametrize("name", [NETWORK_FILE, WEIGHTS_FILE])
+def test_a_file_that_is_not_the_cards_is_named(spoilable_release, name):
+    with (spoilable_release / name).open("ab") as file:
+        file.write(b"\0")
+
+    with pytest.raises(ReleaseFileChanged, match=name):
+        Classifier.load(spoilable_release)
+
+
+def rewrite_card(folder, **change):
+    card = load_card(folder)
+    save_card(replace(card, **change), folder)
+
+
+def test_a_card_with_fewer_labels_than_outputs_is_refused(spoilable_release):
+    labels = load_card(spoilable_release).labels[:-1]
+    thresholds = {label: Threshold(lower=0.1, upper=0.5) for label in labels}
+    calibration = {label: Calibration() for label in labels}
+    rewrite_card(spoilable_release, labels=labels, thresholds=thresholds, calibration=calibration)
+
+    with pytest.raises(LabelMismatch, match=r"model\.onnx scores 5 problems but card\.json names 4"):
+        Classifier.load(spoilable_release)
+
+
+def test_labels_in_another_order_than_exported_are_refused(spoilable_release):
+    rewrite_card(spoilable_release, labels=tuple(reversed(load_card(spoilable_release).labels)))
+
+    with pytest.raises(CardInvalid, match="was exported for labels"):
+        Classifier.load(spoilable_release)
+
+
+def test_another_input_side_than_the_networks_is_refused(spoilable_release):
+    rewrite_card(spoilable_release, input_side=96)
+
+    with pytest.raises(CardInvalid, match="takes"):
+        Classifier.load(spoilable_release)
+
+
+def test_a_network_that_is_no_onnx_is_refused(spoilable_release):
+    (spoilable_release / NETWORK_FILE).write_bytes(b"not a network")
+    sha256 = dict(load_card(spoilable_release).sha256) | {NETWORK_FILE: file_sha256(spoilable_release / NETWORK_FILE)}
+    rewrite_card(spoilable_release, sha256=sha256)
+
+    with pytest.raises(CardInvalid, match="cannot be loaded by onnxruntime"):
+        Classifier.load(spoilable_release)
+
+
+def test_without_a_version_in_use_the_file_to_write_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier_module, "CURRENT_FILE", tmp_path / "current")
+
+    with pytest.raises(CardInvalid, match="names no version"):
+        current_release()
