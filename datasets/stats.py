@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from datasets.manifest import SPLITS, Manifest
+from model.files import replacing
 
 PLOT_FILE = "stats.png"
 _COLOURS = {"train": "#4477aa", "val": "#ccbb44", "test": "#ee6677", "ood": "#aa3377"}
@@ -66,11 +67,9 @@ def plot(manifest: Manifest, folder: Path) -> Path:
     below.set_title("Where they come from, by kind and source")
     below.set_xlabel("photos")
 
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / PLOT_FILE
-    temporary = path.with_name("partial." + PLOT_FILE)
-    figure.savefig(temporary, dpi=110)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
     return path
 
 

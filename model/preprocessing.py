@@ -30,14 +30,6 @@ LEAST_REDUCED_SIDE = 2.5
 side that the network takes. That is within mean 0.25 and p99 1 grey level of full decoding; at twice the side it would
 be up to 0.7 and 4 (tests/model/test_preprocessing.py holds it at the limits)."""
 
-MEDIA_TYPES = {
-    "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "HEIF": "image/heic",
-}
-
 _EXIF_ORIENTATION = 0x0112
 _TO_UPRIGHT = {  # EXIF 2.32, tag Orientation; 1 is upright already
     2: Image.Transpose.FLIP_LEFT_RIGHT,

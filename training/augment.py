@@ -4,6 +4,9 @@ Each step removes a shortcut that the sources offer (see datasets/README.md): fr
 camera and compression, and the date stamps that sit mostly on photos of garbage.
 """
 
+import io
+
+import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -11,6 +14,17 @@ from torchvision.transforms import v2
 
 STAMPS = 48
 STAMP_PROBABILITY = 0.15
+
+
+class Recompression(v2.Transform):
+    """Saves a photo as JPEG once more, at any quality a phone or a chat program uses."""
+
+    def transform(self, inpt: Tensor, params: dict[str, object]) -> Tensor:
+        """(3, height, width) uint8 → the same with the traces of JPEG."""
+        file = io.BytesIO()
+        picture = Image.fromarray(inpt.permute(1, 2, 0).numpy())
+        picture.save(file, "JPEG", quality=int(torch.randint(25, 91, ())))
+        return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).contiguous()
 
 
 class DateStamp(v2.Transform):
@@ -67,7 +81,7 @@ def build_augmentation(side: int, seed: int) -> v2.Transform:
             v2.RandomApply([v2.ColorJitter(brightness=0.35, contrast=0.3, saturation=0.3)], p=0.7),
             v2.RandomGrayscale(p=0.05),
             v2.RandomApply([v2.GaussianBlur(kernel_size=5, sigma=(0.4, 1.6))], p=0.12),
-            v2.RandomApply([v2.JPEG((25, 90))], p=0.3),
+            v2.RandomApply([Recompression()], p=0.3),
             DateStamp(seed),
         ]
     )

@@ -101,16 +101,26 @@ def parse_stages(text: str) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-def load_run(run: Path) -> TrainingConfig:
-    """The configuration a run was started with.
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run was started with."""
+
+    config: TrainingConfig
+    data_fingerprint: str
+
+
+def read_run(folder: Path) -> Run:
+    """What the run in a folder was started with.
 
     Raises:
         TrainingError: the folder holds no run.
     """
-    path = run / RUN_FILE
+    path = folder / RUN_FILE
     try:
-        return TrainingConfig.from_json(json.loads(path.read_text(encoding="utf-8"))["config"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Run(config=TrainingConfig.from_json(content["config"]), data_fingerprint=content["data_fingerprint"])
     except FileNotFoundError as error:
-        raise TrainingError(f"{run}: holds no {RUN_FILE}; start a run: python -m training fit --out {run}") from error
+        cure = f"start one: python -m training fit --out {folder}"
+        raise TrainingError(f"{folder}: holds no {RUN_FILE}, so no run was started there; {cure}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{path}: cannot be read ({error}); it was written by another version") from error

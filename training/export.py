@@ -21,7 +21,7 @@ from model.classifier import Classifier
 from model.files import replacing
 from model.network import Network
 from model.preprocessing import prepare_photo
-from training.config import TrainingConfig, load_run
+from training.config import TrainingConfig, read_run
 from training.errors import TrainingError
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def export(run: Path, folder: Path) -> Path:
         TrainingError: the run is not finished, or torch and onnxruntime disagree by more than MOST_DIFFERENCE; nothing
             is written then.
     """
-    config = load_run(run)
+    config = read_run(run).config
     weights = run / WEIGHTS_FILE
     if not weights.is_file():
         raise TrainingError(

@@ -36,7 +36,9 @@ def encode(image, file_format="JPEG", **options):
     return file.getvalue()
 
 
-@pytest.mark.parametrize(("width", "height"), [(4000, 3000), (3360, 3360), (2520, 1120), (1680, 1680), (1200, 900), (448, 300)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(4000, 3000), (3360, 3360), (2520, 1120), (1680, 1680), (1200, 900), (448, 300)]
+)
 def test_decoding_at_reduced_scale_equals_full_decoding(width, height):
     photo = encode(draw_scene(width, height), quality=90)
 

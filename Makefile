@@ -1,0 +1,44 @@
+# make serve   start the service with the released model on http://127.0.0.1:8000 (PORT=9000 for another port)
+# make test    install everything, then lint, types, architecture and all tests
+# make train   the documented training run on MANIFEST; ends with a measured model folder in RUN/model
+# make clean   remove what these commands installed
+
+PORT ?= 8000
+MANIFEST ?= ../shared/photos/manifest.csv
+RUN ?= runs/first
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: serve test train clean
+
+serve: .venv/serve-installed
+	@$(BIN)/python -m serve --port $(PORT)
+
+test: .venv/dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+train: .venv/dev-installed
+	$(BIN)/python -m datasets check $(MANIFEST) || true
+	$(BIN)/python -m training fit --manifest $(MANIFEST) --out $(RUN)
+	$(BIN)/python -m training export $(RUN)
+	$(BIN)/python -m training calibrate $(RUN)/model --manifest $(MANIFEST)
+	$(BIN)/python -m training evaluate $(RUN)/model --manifest $(MANIFEST) --out $(RUN)/evaluation
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+
+.venv/serve-installed: requirements/serve.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/serve.txt
+	@touch $@
+
+.venv/dev-installed: requirements/serve.txt requirements/dev.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@ .venv/serve-installed

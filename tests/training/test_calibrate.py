@@ -1,0 +1,49 @@
+"""Calibration and thresholds: the rule in numbers."""
+
+import numpy as np
+import pytest
+
+from training.calibrate import MOST_FALSE_ALARMS, MOST_MISSED, choose_threshold, fit_calibration
+
+RNG = np.random.default_rng(11)
+
+
+def test_calibration_finds_the_scale_and_offset_that_were_there():
+    logits = RNG.normal(0, 3, 20_000)
+    labels = (RNG.random(20_000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))).astype(float)
+
+    calibration = fit_calibration(labels, logits)
+
+    assert calibration.scale == pytest.approx(0.5, abs=0.03)
+    assert calibration.offset == pytest.approx(-1, abs=0.06)
+
+
+def test_a_problem_is_found_from_the_score_that_parts_it_best():
+    labels = np.repeat([1.0, 0.0], 200)
+    scores = np.concatenate([RNG.uniform(0.6, 1.0, 200), RNG.uniform(0.0, 0.4, 200)])
+
+    threshold = choose_threshold(labels, scores, scores[labels == 0], seed=1)
+
+    assert 0.40 <= threshold.upper <= 0.62
+    assert threshold.lower <= threshold.upper
+
+
+def test_normal_photos_hold_the_upper_threshold_up():
+    labels = np.repeat([1.0, 0.0], 200)
+    scores = np.concatenate([RNG.uniform(0.3, 1.0, 200), RNG.uniform(0.0, 0.4, 200)])
+    normal = RNG.uniform(0.0, 0.8, 400)
+
+    threshold = choose_threshold(labels, scores, normal, seed=1)
+
+    assert (normal >= threshold.upper).mean() <= MOST_FALSE_ALARMS
+    assert choose_threshold(labels, scores, np.array([]), seed=1).upper < threshold.upper
+
+
+def test_few_photos_that_show_the_problem_lie_below_the_lower_threshold():
+    labels = np.repeat([1.0, 0.0], 500)
+    scores = np.concatenate([RNG.beta(4, 2, 500), RNG.beta(2, 6, 500)])
+
+    threshold = choose_threshold(labels, scores, scores[labels == 0], seed=1)
+
+    assert (scores[labels == 1] < threshold.lower).mean() <= MOST_MISSED
+    assert threshold.lower < threshold.upper

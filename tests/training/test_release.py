@@ -1,0 +1,140 @@
+"""From a run to a released model: export agrees with torch, figures are of this model, the gate holds."""
+
+import json
+import shutil
+
+import pytest
+
+from datasets.manifest import read_manifest
+from model.card import NETWORK_FILE, Threshold, load_card, save_card
+from model.classifier import Classifier
+from model.files import write_json
+from training import export as export_module
+from training.calibrate import calibrate
+from training.errors import TrainingError
+from training.evaluate import EVALUATION_FILE, evaluate
+from training.export import export
+from training.release import release
+from training.train import fit
+
+
+@pytest.fixture(scope="module")
+def run(config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "run"
+    fit(config, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def measured(run, config):
+    """An exported, calibrated model folder and its evaluation."""
+    folder = export(run, run / "model")
+    calibrate(folder, config.manifest)
+    evaluate(folder, config.manifest, "test", run / "evaluation")
+    return folder, run / "evaluation"
+
+
+def test_an_exported_model_loads_and_knows_its_data(measured, config):
+    card = Classifier.load(measured[0]).card
+
+    assert card.labels == read_manifest(config.manifest).labels
+    assert card.input_side == config.input_side
+    assert card.data["fingerprint"] == read_manifest(config.manifest).fingerprint()
+    assert str(config.manifest) not in json.dumps(dict(card.data))
+
+
+def test_the_network_file_holds_no_path_of_the_machine(measured):
+    content = (measured[0] / NETWORK_FILE).read_bytes()
+
+    assert b"site-packages" not in content
+    assert b".py" not in content
+
+
+def test_a_network_that_differs_from_torch_is_not_written(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(export_module, "MOST_DIFFERENCE", -1.0)
+
+    with pytest.raises(TrainingError, match="differ by"):
+        export(run, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unfinished_run_is_not_exported(run, tmp_path):
+    shutil.copy(run / "run.json", tmp_path / "run.json")
+
+    with pytest.raises(TrainingError, match="not finished"):
+        export(tmp_path, tmp_path / "model")
+
+
+def test_an_evaluation_says_what_was_measured(measured, config):
+    evaluation = json.loads((measured[1] / EVALUATION_FILE).read_text(encoding="utf-8"))
+    manifest = read_manifest(config.manifest)
+    photos = manifest.split("test")
+
+    assert evaluation["photos"] == len(photos) == sum(source["photos"] for source in evaluation["sources"])
+    shown = sum(photo.labels["graffiti"] is True for photo in photos)
+    assert evaluation["problems"]["graffiti"]["positives"] == shown > 0
+    assert evaluation["normal_photos"]["photos"] == sum(photo.kind == "no_issue" for photo in photos)
+    f1 = evaluation["macro_f1"]
+    assert 0 <= f1["low"] <= f1["value"] <= f1["high"] <= 1
+    page = (measured[1] / "report.html").read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    )
+    assert len((measured[1] / "scores.csv").read_text(encoding="utf-8").splitlines()) == len(photos) + 1
+
+
+def test_calibration_needs_photos_that_show_each_problem(measured, tmp_path, drawn_manifest):
+    few = drawn_manifest.with_name("few.csv")
+    lines = drawn_manifest.read_text(encoding="utf-8").splitlines()
+    few.write_text("\n".join(line for line in lines if "graffiti/" not in line) + "\n", encoding="utf-8")
+    folder = shutil.copytree(measured[0], tmp_path / "model")
+
+    with pytest.raises(TrainingError, match="split val shows graffiti in 0 of"):
+        calibrate(folder, few)
+    assert load_card(folder) == load_card(measured[0])
+
+
+def test_a_released_model_is_in_use_and_carries_its_figures(measured, tmp_path):
+    target = release(*measured, "1.0.0", tmp_path)
+
+    card = Classifier.load(target).card
+    assert (tmp_path / "current").read_text(encoding="utf-8") == "1.0.0\n"
+    assert card.version == "1.0.0"
+    readme = (target / "README.md").read_text(encoding="utf-8")
+    assert f"{card.evaluation['macro_f1']['value']:.3f}" in readme
+    assert all(label in readme for label in card.labels)
+
+
+def test_a_released_version_never_changes(measured, tmp_path):
+    release(*measured, "1.0.0", tmp_path)
+
+    with pytest.raises(TrainingError, match="exists already"):
+        release(*measured, "1.0.0", tmp_path)
+    with pytest.raises(TrainingError, match="three numbers"):
+        release(*measured, "newest", tmp_path)
+
+
+def test_figures_of_another_model_are_not_accepted(measured, tmp_path):
+    folder = shutil.copytree(measured[0], tmp_path / "model")
+    card = load_card(folder)
+    card.thresholds["graffiti"] = Threshold(lower=0.0, upper=1.0)
+    save_card(card, folder)
+
+    with pytest.raises(TrainingError, match="another model folder"):
+        release(folder, measured[1], "1.0.0", tmp_path / "released")
+
+
+def test_a_model_worse_than_the_one_in_use_is_refused(measured, tmp_path):
+    released = tmp_path / "released"
+    release(*measured, "1.0.0", released)
+    worse = shutil.copytree(measured[1], tmp_path / "evaluation")
+    evaluation = json.loads((worse / EVALUATION_FILE).read_text(encoding="utf-8"))
+    in_use = load_card(released / "1.0.0")
+    in_use.evaluation["macro_f1"]["low"] = evaluation["macro_f1"]["value"] + 0.01
+    save_card(in_use, released / "1.0.0")
+    write_json(evaluation, worse / EVALUATION_FILE)
+
+    with pytest.raises(TrainingError, match="below the interval of the model in use"):
+        release(measured[0], worse, "1.1.0", released)
+    assert (released / "current").read_text(encoding="utf-8") == "1.0.0\n"
