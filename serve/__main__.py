@@ -1,6 +1,6 @@
 """Start the service, or manage its keys.
 
-    python -m serve [--host ADDRESS] [--port PORT]
+    python -m serve [--host ADDRESS] [--port PORT] [--workers N]
     python -m serve keys add NAME | list | revoke NAME
 
 Settings come from the environment, XUNTU_<NAME>; see docs/settings.md. Whatever keeps the service from starting is said
@@ -14,6 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pydantic import ValidationError
 from model.errors import ModelError
 from serve.keys import Keys, KeysError
 from serve.settings import Settings
+from serve.workers import run_workers
 
 log = logging.getLogger("serve")
 
@@ -37,21 +39,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code of the command."""
     given = _parse(arguments)
     try:
-        settings = _read_settings({name: getattr(given, name) for name in ("host", "port") if getattr(given, name)})
+        settings = _read_settings(
+            {name: getattr(given, name) for name in ("host", "port", "workers") if getattr(given, name)}
+        )
         if given.command == "keys":
             _manage_keys(Keys(settings.data_folder), given)
-        else:
-            _serve(settings)
+            return 0
+        return _serve(settings)
     except (CannotStart, KeysError, ModelError) as error:
         print(f"python -m serve: {error}", file=sys.stderr)
         return _FAILED
-    return 0
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m serve", description="Serve photo recognition over HTTP.")
     parser.add_argument("--host", help="address to listen on (XUNTU_HOST, 127.0.0.1)")
     parser.add_argument("--port", help="TCP port (XUNTU_PORT, 8000)")
+    parser.add_argument("--workers", help="processes, for machines of many cores (XUNTU_WORKERS, 1)")
     commands = parser.add_subparsers(dest="command", metavar="keys")
     keys = commands.add_parser("keys", help="make, list and revoke keys").add_subparsers(dest="action", required=True)
     keys.add_parser("add", help="make a key and show it once").add_argument("name")
@@ -83,24 +87,25 @@ def _manage_keys(keys: Keys, given: argparse.Namespace) -> None:
             print(f"{key.created}  {key.name}")
 
 
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings) -> int:
     _check_data_folder(settings.data_folder)
     if settings.keys_required and not Keys(settings.data_folder).all():
         raise CannotStart(
             f"on {settings.host} others can reach the service, so it needs a key; "
             "make one: python -m serve keys add NAME"
         )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _listen(settings.host, settings.port) as listening:
-        _run(settings, listening)
+        serve = partial(_run, settings, listening)
+        return serve() if settings.workers == 1 else run_workers(settings.workers, serve)
 
 
-def _run(settings: Settings, listening: socket.socket) -> None:
+def _run(settings: Settings, listening: socket.socket) -> int:
     # Loaded only now: what is said above should not wait for the model's libraries.
     import uvicorn
 
     from serve.app import create_app, load_classifier
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken body; we refuse those
     classifier = load_classifier(settings)
     try:
@@ -121,6 +126,7 @@ def _run(settings: Settings, listening: socket.socket) -> None:
     log.info("%s, model %s %s, %s", where, classifier.card.name, classifier.card.version, access)
     with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has ended in order
         uvicorn.Server(config).run(sockets=[listening])
+    return 0
 
 
 def _check_data_folder(folder: Path) -> None:

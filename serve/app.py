@@ -61,6 +61,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
             threads=settings.threads,
             queue_photos=settings.queue_photos,
             queue_bytes=settings.queue_bytes,
+            answer_cache_photos=settings.answer_cache_photos,
         )
         app.state.service = Service(
             settings=settings,

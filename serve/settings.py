@@ -39,8 +39,10 @@ class Settings(BaseSettings):
     language: Language = "zh"
     """Language of names and errors where a request names none: zh or en."""
 
-    threads: int = Field(default_factory=_cores, ge=1)
-    """Photos decoded and classified at the same moment; as many as cores is fastest."""
+    workers: int = Field(default=1, ge=1)
+    """Processes, each with threads, queue and model of its own; more than one pays from about eight cores on."""
+    threads: int = Field(default_factory=lambda given: max(1, _cores() // given["workers"]), ge=1)
+    """Photos decoded and classified at the same moment by one worker; as many as cores in all is fastest."""
     max_photos: int = Field(default=9, ge=1)
     """Photos in one request."""
     max_photo_bytes: int = Field(default=15_000_000, ge=1)
@@ -51,6 +53,8 @@ class Settings(BaseSettings):
     """Bytes of all photos held in memory, those still arriving included; further requests are told to come back."""
     upload_seconds: float = Field(default=300, gt=0)
     """A request must have arrived in full after this time."""
+    answer_cache_photos: int = Field(default=1000, ge=0)
+    """Photos whose answers are remembered, for when the same file is sent again; about 1 kB each, 0 remembers none."""
     deadline_seconds: float = Field(default=30, gt=0)
     """A request that has arrived must be answered within this time, else its waiting photos are dropped."""
 
