@@ -105,6 +105,7 @@ def _run(settings: Settings, listening: socket.socket) -> int:
     import uvicorn
 
     from serve.app import create_app, load_classifier
+    from serve.protocol import UploadProtocol
 
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken body; we refuse those
     classifier = load_classifier(settings)
@@ -114,7 +115,7 @@ def _run(settings: Settings, listening: socket.socket) -> int:
         raise CannotStart(f"{error}; correct XUNTU_STANDARD") from error
     config = uvicorn.Config(
         app,
-        http="httptools",  # it reads on after an early answer, so that a client in mid-upload sees why it is refused
+        http=UploadProtocol,  # reads on after an early answer, so that a client in mid-upload sees why it is refused
         ws="none",
         log_config=None,
         server_header=False,

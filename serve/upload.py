@@ -109,10 +109,10 @@ class _GrowingFile:
         self._filename = filename
         self._max_photo_bytes = max_photo_bytes
         self._count_bytes = count_bytes
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | memoryview] = []  # views of what arrived: joined once, copied once
         self._length = 0
 
-    def add(self, chunk: bytes) -> None:
+    def add(self, chunk: bytes | memoryview) -> None:
         self._length += len(chunk)
         if self._length > self._max_photo_bytes:
             raise Refusal("photo_too_large", photo=self._number, max_megabytes=f"{self._max_photo_bytes / 1e6:g}")
@@ -182,7 +182,7 @@ class _PhotoForm:
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:
-            self._file.add(data[start:end])
+            self._file.add(memoryview(data)[start:end])
             return
         self._field_bytes += end - start
         if self._field_bytes > _FIELD_BYTES:

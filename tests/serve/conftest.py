@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from model.classifier import ClassifiedPhoto, Classifier, current_release
 from serve.app import create_app
+from serve.protocol import UploadProtocol
 from serve.settings import Settings
 
 START_SECONDS = 10
@@ -49,7 +50,7 @@ def patient(classifier):
 @contextlib.contextmanager
 def _serving(settings: Settings, classifier: Any) -> Iterator[httpx.Client]:
     app = create_app(settings, classifier)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, http="httptools", ws="none", log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, http=UploadProtocol, ws="none", log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     until = time.monotonic() + START_SECONDS
