@@ -16,6 +16,8 @@ from training.errors import TrainingError
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it did what was asked, 1 when it refused, 130 when interrupted."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for chatty in ("onnxscript", "onnx_ir", "torch.onnx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     chosen = _parser().parse_args(arguments)
     try:
         chosen.run_command(chosen)

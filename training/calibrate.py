@@ -3,9 +3,9 @@
 Platt scaling turns logits into probabilities. Then, for each problem:
 
 - `upper`, from which a problem is found: the score with the best F1, averaged over resamples of the photos so that no
-  single photo decides, and high enough that at most MOST_FALSE_ALARMS of the normal photos are called this problem.
+  single photo decides, less FALSE_ALARM_WEIGHT times the share of normal photos that would be called this problem.
 - `lower`, from which a person should look: the highest score that leaves at most MOST_MISSED of the photos that show
-  the problem below it.
+  the problem below it, and no more than half of `upper`, so that there is always room for doubt.
 """
 
 import logging
@@ -24,7 +24,7 @@ from training.scoring import score_split
 
 log = logging.getLogger(__name__)
 
-MOST_FALSE_ALARMS = 0.01  # of the photos without any problem, for each problem
+FALSE_ALARM_WEIGHT = 2.0  # in F1: calling 1 % of the normal streets a problem must win 0.02 of it
 MOST_MISSED = 0.02  # of the photos that show the problem
 LEAST_POSITIVES = 5  # fewer say nothing about a threshold
 RESAMPLES = 200
@@ -86,10 +86,9 @@ def choose_threshold(
         times = rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)))
         counted_hits, counted_wrong = times @ hits, times @ wrong
         mean_f1 += 2 * counted_hits / np.maximum(1, counted_hits + counted_wrong + times @ (labels == 1))
-    allowed = np.ones(len(CANDIDATES), dtype=bool)
+    worth = mean_f1 / RESAMPLES
     if len(normal_scores):
-        allowed = (normal_scores[:, None] >= CANDIDATES).mean(axis=0) <= MOST_FALSE_ALARMS
-        allowed[-1] = True
-    upper = float(CANDIDATES[np.argmax(np.where(allowed, mean_f1, -1))])
+        worth -= FALSE_ALARM_WEIGHT * (normal_scores[:, None] >= CANDIDATES).mean(axis=0)
+    upper = float(CANDIDATES[np.argmax(worth)])
     lower = float(np.quantile(scores[labels == 1], MOST_MISSED, method="lower"))
-    return Threshold(lower=round(min(lower, upper), 4), upper=round(upper, 4))
+    return Threshold(lower=round(min(lower, upper / 2), 4), upper=round(upper, 4))

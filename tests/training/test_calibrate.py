@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.calibrate import MOST_FALSE_ALARMS, MOST_MISSED, choose_threshold, fit_calibration
+from training.calibrate import MOST_MISSED, choose_threshold, fit_calibration
 
 RNG = np.random.default_rng(11)
 
@@ -25,18 +25,19 @@ def test_a_problem_is_found_from_the_score_that_parts_it_best():
     threshold = choose_threshold(labels, scores, scores[labels == 0], seed=1)
 
     assert 0.40 <= threshold.upper <= 0.62
-    assert threshold.lower <= threshold.upper
+    assert threshold.lower <= threshold.upper / 2  # there is always room for doubt
 
 
-def test_normal_photos_hold_the_upper_threshold_up():
+def test_false_alarms_hold_the_upper_threshold_up():
     labels = np.repeat([1.0, 0.0], 200)
     scores = np.concatenate([RNG.uniform(0.3, 1.0, 200), RNG.uniform(0.0, 0.4, 200)])
     normal = RNG.uniform(0.0, 0.8, 400)
 
     threshold = choose_threshold(labels, scores, normal, seed=1)
 
-    assert (normal >= threshold.upper).mean() <= MOST_FALSE_ALARMS
-    assert choose_threshold(labels, scores, np.array([]), seed=1).upper < threshold.upper
+    without = choose_threshold(labels, scores, np.array([]), seed=1)
+    assert threshold.upper > without.upper
+    assert (normal >= threshold.upper).mean() < 0.5 * (normal >= without.upper).mean()
 
 
 def test_few_photos_that_show_the_problem_lie_below_the_lower_threshold():
