@@ -2,10 +2,10 @@
 
     python -m benchmarks [--quick] [--no-peers] [--model FOLDER] [--results FILE.json]
     python -m benchmarks --minutes 10          a long run: is memory flat, does nothing fail?
-    python -m benchmarks --no-peers --beside CHECKOUT --with XUNTU_THREADS=1 --rounds 3    before and after
+    python -m benchmarks --no-peers --beside CHECKOUT --with XUNTU_THREADS=1 --turns 8    before and after
 
-Servers are measured one at a time, each beside the ceiling of the same minute, so that figures are ratios which hold on
-a machine of any speed. A cell is measured again when others used the machine, and marked when they did not stop.
+Servers take turns of a few seconds, each after a measurement of the ceiling, so that figures are ratios which hold on a
+machine of any speed. Turns in which others used the machine are taken again; a cell is marked where they did not stop.
 """
 
 import argparse
@@ -19,12 +19,10 @@ from pathlib import Path
 from benchmarks.cells import Cell, Durations, measure
 from benchmarks.chart import draw
 from benchmarks.photos import SIZES, make_photos
-from benchmarks.results import RESULTS_FOLDER, Target, median_of, table, targets, write
+from benchmarks.results import RESULTS_FOLDER, Target, table, targets, write
 from benchmarks.servers import CannotMeasure, Contender, ours, peers
 from benchmarks.soak import soak
 from model.classifier import current_release
-
-_QUICK = Durations(warm_up=1, load=3, probe=2, ceiling=2)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,11 +52,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     megapixels = [size.megapixels for size in SIZES]
     parser.add_argument("--sizes", nargs="+", type=float, choices=megapixels, help="megapixels")
     parser.add_argument("--clients", nargs="+", type=int, help="how many at once")
-    parser.add_argument("--rounds", type=int, default=1, help="measure all so many times; medians count")
+    parser.add_argument("--turns", type=int, help="of each server in each cell")
     parser.add_argument("--beside", type=Path, help="another checkout of this repository to measure in the same run")
     parser.add_argument("--with", dest="settings", nargs="+", default=[], metavar="NAME=VALUE", help="its environment")
     given = parser.parse_args(arguments)
     given.sizes = given.sizes or ([0.3, 12] if given.quick else megapixels)
+    given.turns = given.turns or (2 if given.quick else 4)
     given.clients = given.clients or ([8] if given.quick else [1, 8, 32])
     return given
 
@@ -71,14 +70,11 @@ def _measure_all(given: argparse.Namespace, model_folder: Path, folder: Path) ->
         (folder / size.name).mkdir()
         for number, photo in enumerate(make_photos(size)):
             (folder / size.name / f"{number}.jpg").write_bytes(photo)
-    places = list(itertools.product(sizes, given.clients, contenders))
-    rounds: dict[tuple[str, int, str], list[Cell]] = {}
-    for _ in range(given.rounds):
-        for size, count, contender in places:
-            cell = measure(contender, model_folder, folder / size.name, count, _QUICK if given.quick else Durations())
-            rounds.setdefault((size.name, count, contender.name), []).append(cell)
-            print(table([cell]).splitlines()[1], file=sys.stderr)
-    cells = [median_of(same) for same in rounds.values()]
+    durations = Durations(turns=given.turns)
+    cells: list[Cell] = []
+    for size, clients in itertools.product(sizes, given.clients):
+        print(f"measuring {size.name}, {clients} clients", file=sys.stderr)
+        cells += measure(contenders, model_folder, folder / size.name, clients, durations)
     reached = targets(cells, contenders[0].name)
     write(cells, reached, given.results)
     if given.peers:

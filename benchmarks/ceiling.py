@@ -1,7 +1,7 @@
 """What the machine could do at best: decode and infer through `model.Classifier`, no HTTP, as many threads as cores.
 
-Run as a process of its own, so that its CPU is its own: `python -m benchmarks.ceiling MODEL PHOTOS THREADS SECONDS`
-prints one JSON object.
+A process of its own, so that its CPU is its own, which rests between measurements. `python -m benchmarks.ceiling MODEL
+PHOTOS` reads lines of `THREADS SECONDS` and answers each with one JSON object.
 """
 
 import itertools
@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.processes import ROOT, Moment
 from model.classifier import Classifier
 
-_WARM_UP_PHOTOS = 4
 _DECIMALS = 4  # as the service rounds scores
 
 
@@ -24,47 +25,76 @@ _DECIMALS = 4  # as the service rounds scores
 class Ceiling:
     """One measurement without HTTP."""
 
-    photos_a_second: float
-    cpu_ms_a_photo: float
+    photos: int
+    wall_seconds: float
+    cpu_seconds: float
     p50_ms: float
     others: float  # share of the machine that others used, 0-1
-    scores: list[dict[str, float]]  # of each photo, in order: what every server should answer
+    scores: list[dict[str, float]]  # of each photo, in order: what every server of ours should answer
 
 
-def measure_ceiling(model_folder: Path, photos_folder: Path, *, threads: int, seconds: float) -> Ceiling:
-    """Run this file as a process."""
-    arguments = (str(model_folder), str(photos_folder), str(threads), str(seconds))
-    command = (sys.executable, "-m", "benchmarks.ceiling", *arguments)
-    answer = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return Ceiling(**json.loads(answer.stdout))
+MeasureCeiling = Callable[[int, float], Ceiling]  # (threads, seconds) → what they reached
 
 
-def _measure(model_folder: Path, photos_folder: Path, threads: int, seconds: float) -> Ceiling:
+@contextmanager
+def ceiling_of(model_folder: Path, photos_folder: Path) -> Iterator[MeasureCeiling]:
+    """Run this file as a process; it ends with the block."""
+    command = (sys.executable, "-m", "benchmarks.ceiling", str(model_folder), str(photos_folder))
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        asking, answering = process.stdin, process.stdout
+
+        def measure(threads: int, seconds: float) -> Ceiling:
+            asking.write(f"{threads} {seconds}\n")
+            asking.flush()
+            return Ceiling(**json.loads(answering.readline()))
+
+        yield measure
+        asking.close()
+
+
+def _answer(model_folder: Path, photos_folder: Path) -> None:
     classifier = Classifier.load(model_folder)
     photos = [path.read_bytes() for path in sorted(photos_folder.iterdir())]
-    answers = classifier.classify(photos)
-    for photo in itertools.islice(itertools.cycle(photos), _WARM_UP_PHOTOS):
-        classifier.classify([photo])
+    answers = [
+        {key: round(score, _DECIMALS) for key, score in seen.decision.scores.items()}
+        for seen in classifier.classify(photos)
+    ]
+    for line in sys.stdin:
+        threads, seconds = line.split()
+        print(json.dumps(asdict(_measure(classifier, photos, answers, int(threads), float(seconds)))), flush=True)
+
+
+def _measure(
+    classifier: Classifier,
+    photos: Sequence[bytes],
+    answers: list[dict[str, float]],
+    threads: int,
+    seconds: float,
+) -> Ceiling:
     taken: list[float] = []
     started = Moment.now(None)
     until = started.wall + seconds
-    workers = [threading.Thread(target=_work, args=(classifier, photos, until, taken)) for _ in range(threads)]
+    workers = [threading.Thread(target=_work, args=(classifier, photos, n, until, taken)) for n in range(threads)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     ended = Moment.now(None)
     return Ceiling(
-        photos_a_second=len(taken) / (ended.wall - started.wall),
-        cpu_ms_a_photo=(ended.client_cpu - started.client_cpu) * 1000 / len(taken),
+        photos=len(taken),
+        wall_seconds=ended.wall - started.wall,
+        cpu_seconds=ended.client_cpu - started.client_cpu,
         p50_ms=sorted(taken)[len(taken) // 2] * 1000,
         others=ended.others_since(started),
-        scores=[{key: round(score, _DECIMALS) for key, score in seen.decision.scores.items()} for seen in answers],
+        scores=answers,
     )
 
 
-def _work(classifier: Classifier, photos: list[bytes], until: float, taken: list[float]) -> None:
-    for photo in itertools.cycle(photos):
+def _work(classifier: Classifier, photos: Sequence[bytes], first: int, until: float, taken: list[float]) -> None:
+    for photo in itertools.islice(itertools.cycle(photos), first, None):
         started = time.perf_counter()
         if started >= until:
             return
@@ -73,5 +103,4 @@ def _work(classifier: Classifier, photos: list[bytes], until: float, taken: list
 
 
 if __name__ == "__main__":
-    model_folder, photos_folder, threads, seconds = sys.argv[1:]
-    print(json.dumps(asdict(_measure(Path(model_folder), Path(photos_folder), int(threads), float(seconds)))))
+    _answer(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -4,7 +4,7 @@ import json
 import platform
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -47,20 +47,6 @@ def machine() -> dict[str, str | int]:
     ]
     packages = {name: version(name) for name in ("onnxruntime", "pillow", "numpy", "fastapi", "uvicorn")}
     return {"cores": cores(), "processor": models[0] if models else "", "python": platform.python_version(), **packages}
-
-
-def median_of(rounds: Sequence[Cell]) -> Cell:
-    """The same cell measured several times: the median of each figure, the worst of what must not happen."""
-    figures = {}
-    for figure in fields(Cell):
-        values = [getattr(cell, figure.name) for cell in rounds]
-        if figure.name in ("errors", "refused", "others"):
-            figures[figure.name] = max(values)
-        elif isinstance(values[0], float):
-            figures[figure.name] = statistics.median(values)
-        else:
-            figures[figure.name] = min(values, key=bool)
-    return Cell(**figures)
 
 
 def table(cells: Sequence[Cell]) -> str:

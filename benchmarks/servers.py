@@ -51,13 +51,13 @@ class Running:
     megabytes_at_start: float
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Take no CPU at all: some servers never rest."""
-        os.killpg(self.pid, signal.SIGSTOP)
+    def paused_afterwards(self) -> Iterator[None]:
+        """Run within the block, take no CPU at all after it: some servers never rest."""
+        os.killpg(self.pid, signal.SIGCONT)
         try:
             yield
         finally:
-            os.killpg(self.pid, signal.SIGCONT)
+            os.killpg(self.pid, signal.SIGSTOP)
 
 
 def ours(name: str = "xuntu", folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> Contender:
@@ -116,7 +116,7 @@ def running(contender: Contender, model_folder: Path) -> Iterator[Running]:
         command = contender.command(model_folder, port)
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=contender.folder, env=environment, stdout=said, stderr=said, start_new_session=True
+            command, cwd=contender.folder, env=environment, stdout=said, stderr=said, process_group=0
         )
         try:
             while not _answers(port, contender.ready_path):
@@ -147,9 +147,10 @@ def _answers(port: int, path: str) -> bool:
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     try:
+        os.killpg(process.pid, signal.SIGCONT)
         process.terminate()
         process.wait(_END_SECONDS)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, ProcessLookupError):
         pass
     finally:
         with suppress(ProcessLookupError):

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.cells import BUSY_SHARE, Cell, percentile
 from benchmarks.chart import draw
-from benchmarks.results import median_of, table, targets, write
+from benchmarks.results import table, targets, write
 
 CELL = Cell(
     server="xuntu",
@@ -57,14 +57,6 @@ def test_targets_are_met_or_missed():
     assert found["12 MP, 8 clients: cpueff"].met
     assert not found["12 MP, 8 clients: times the tutorial's requests/s"].met
     assert found["12 MP, 8 clients: times the tutorial's requests/s"].reached == 4.5
-
-
-def test_rounds_become_their_median_and_the_worst_of_what_must_not_happen():
-    rounds = [dataclasses.replace(CELL, ratio=ratio, errors=errors) for ratio, errors in ((0.9, 0), (0.5, 1), (1, 0))]
-    wrong = dataclasses.replace(CELL, same_answers=False)
-
-    assert (median_of(rounds).ratio, median_of(rounds).errors) == (0.9, 1)
-    assert median_of([CELL, wrong]).same_answers is False
 
 
 def test_the_chart_is_drawn_from_the_json_alike_each_time(tmp_path):
