@@ -26,6 +26,7 @@ train: .venv/dev-installed
 	$(BIN)/python -m training fit --manifest $(MANIFEST) --out $(RUN)
 	$(BIN)/python -m training export $(RUN)
 	$(BIN)/python -m training calibrate $(RUN)/model --manifest $(MANIFEST)
+	$(BIN)/python -m training quantize $(RUN)/model --manifest $(MANIFEST)
 	$(BIN)/python -m training evaluate $(RUN)/model --manifest $(MANIFEST) --out $(RUN)/evaluation
 
 clean:

@@ -101,7 +101,9 @@ def _inspect(chosen: argparse.Namespace) -> int:
     folder = chosen.model or current_release()
     card = Classifier.load(folder).card
     print(f"{folder}: {card.name} {card.version}, complete and unchanged")
-    print(f"takes photos of {card.input_side}x{card.input_side} pixels ({card.resize_rule})")
+    print(
+        f"takes photos of {card.input_side}x{card.input_side} pixels ({card.resize_rule}), scores in {card.precision}"
+    )
     for label in card.labels:
         threshold, figures = card.thresholds[label], card.evaluation.get("problems", {}).get(label)
         line = f"  {label:<18} found from {threshold.upper:.3f}, to a person from {threshold.lower:.3f}"

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,12 @@ from model.preprocessing import RESIZE_RULE
 CARD_FORMAT = 1
 CARD_FILE = "card.json"
 NETWORK_FILE = "model.onnx"
+QUANTIZED_FILE = "model.int8.onnx"
 WEIGHTS_FILE = "weights.safetensors"
 README_FILE = "README.md"
+
+Precision = Literal["fp32", "int8"]
+"""Which of the two networks of a folder scores: model.onnx or model.int8.onnx."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,8 @@ class ModelCard:
     calibration: Mapping[str, Calibration]
     input_side: int  # pixels; the network takes (photos, 3, side, side) uint8 RGB
     resize_rule: str = RESIZE_RULE
+    precision: Precision = "fp32"  # what is served unless the operator says otherwise
+    quantization: Mapping[str, Any] = field(default_factory=dict)  # figures that decided the precision
     data: Mapping[str, Any] = field(default_factory=dict)  # fingerprint of the photos it learned from
     evaluation: Mapping[str, Any] = field(default_factory=dict)  # figures measured on photos it never saw
     sha256: Mapping[str, str] = field(default_factory=dict)  # file name → SHA-256, for model.onnx and the weights
@@ -78,10 +84,16 @@ class ModelCard:
             raise ValueError(f"input_side must be at least 32 pixels, found {self.input_side}")
         if self.resize_rule != RESIZE_RULE:
             raise ValueError(f"resize_rule is {self.resize_rule!r}, this version prepares photos by {RESIZE_RULE!r}")
+        if self.precision not in ("fp32", "int8"):
+            raise ValueError(f"precision must be fp32 or int8, found {self.precision!r}")
 
     def fingerprint(self) -> str:
         """Hex SHA-256 of all that decides an answer: the network, calibration, thresholds and input."""
-        decisive = {key: value for key, value in asdict(self).items() if key not in ("version", "data", "evaluation")}
+        decisive = {
+            key: value
+            for key, value in asdict(self).items()
+            if key not in ("version", "data", "evaluation", "quantization")
+        }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

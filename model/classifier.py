@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from model.card import NETWORK_FILE, ModelCard, check_files, load_card
+from model.card import NETWORK_FILE, QUANTIZED_FILE, ModelCard, Precision, check_files, load_card
 from model.decision import Decision, decide
 from model.errors import CardInvalid, LabelMismatch
 from model.preprocessing import PreparedPhoto, prepare_photo
@@ -40,6 +40,11 @@ def current_release() -> Path:
     return RELEASED_FOLDER / version
 
 
+def has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor adds 8-bit products in 32 bits, as far as the system tells (Linux does)."""
+    return cpuinfo.is_file() and "vnni" in cpuinfo.read_text(encoding="utf-8", errors="replace")
+
+
 class Classifier:
     """Classifies photos by one model folder. Threads may share it: a call keeps no state and releases the GIL."""
 
@@ -48,26 +53,33 @@ class Classifier:
         self._session = session
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+    def load(cls, folder: Path, *, threads: int = 1, precision: Precision | None = None) -> Self:
         """Load a model folder and check all of it.
 
         Args:
             threads: used within one call; with several callers at once 1 gives the most photos a second.
+            precision: of the network; by default the one that the card says is served, but fp32 on a processor
+                without VNNI: there 8-bit products are added up in 16 bits, overflow, and change the scores.
 
         Raises:
             ReleaseError: one of its kinds, saying what is wrong with the folder and what to do.
         """
         card = load_card(folder)
         check_files(card, folder)
+        chosen = precision or (card.precision if has_vnni() else "fp32")
+        network = folder / (QUANTIZED_FILE if chosen == "int8" else NETWORK_FILE)
+        if network.name not in card.sha256:
+            cure = "use fp32, or add it: python -m training quantize"
+            raise CardInvalid(str(folder), f"has no network in int8 ({network.name})", cure)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning costs 5-20 % CPU a photo
         try:
-            session = onnxruntime.InferenceSession(folder / NETWORK_FILE, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exception types share no public base
-            raise CardInvalid(str(folder / NETWORK_FILE), f"cannot be loaded by onnxruntime ({error})") from error
-        _check_signature(folder, card, session)
+            raise CardInvalid(str(network), f"cannot be loaded by onnxruntime ({error})") from error
+        _check_signature(network, card, session)
         return cls(card, session)
 
     def prepare(self, photo: bytes) -> PreparedPhoto:
@@ -111,16 +123,16 @@ class Classifier:
         return ClassifiedPhoto(decision=decision, width=prepared.width, height=prepared.height)
 
 
-def _check_signature(folder: Path, card: ModelCard, session: onnxruntime.InferenceSession) -> None:
+def _check_signature(network: Path, card: ModelCard, session: onnxruntime.InferenceSession) -> None:
     inputs = {given.name: (given.type, given.shape[1:]) for given in session.get_inputs()}
     expected = {"pixels": ("tensor(uint8)", [3, card.input_side, card.input_side])}
     if inputs != expected:
-        raise CardInvalid(str(folder / NETWORK_FILE), f"takes {inputs}, card.json expects {expected}")
+        raise CardInvalid(str(network), f"takes {inputs}, card.json expects {expected}")
     outputs = {given.name: given.shape for given in session.get_outputs()}
     if "logits" not in outputs:
-        raise CardInvalid(str(folder / NETWORK_FILE), f"gives {sorted(outputs)}, expected logits")
+        raise CardInvalid(str(network), f"gives {sorted(outputs)}, expected logits")
     if outputs["logits"][1] != len(card.labels):
-        raise LabelMismatch(folder, outputs["logits"][1], card.labels)
+        raise LabelMismatch(network, outputs["logits"][1], card.labels)
     recorded = session.get_modelmeta().custom_metadata_map.get("labels", "")
     if recorded != ",".join(card.labels):
-        raise CardInvalid(str(folder), f"model.onnx was exported for labels {recorded!r}, card.json has {card.labels}")
+        raise CardInvalid(str(network), f"was exported for labels {recorded!r}, card.json has {card.labels}")

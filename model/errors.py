@@ -127,8 +127,8 @@ class CardInvalid(ReleaseError):
 class LabelMismatch(ReleaseError):
     """The network and its card disagree on how many problems there are."""
 
-    def __init__(self, folder: Path, outputs: object, labels: Sequence[str]) -> None:
+    def __init__(self, network: Path, outputs: object, labels: Sequence[str]) -> None:
         super().__init__(
-            f"{folder}: model.onnx scores {outputs} problems but card.json names {len(labels)} "
+            f"{network}: scores {outputs} problems but card.json names {len(labels)} "
             f"({', '.join(labels)}); export both again: python -m training export"
         )

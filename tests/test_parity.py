@@ -34,7 +34,7 @@ def drawn_photos(tmp_path_factory):
 
 def test_torch_and_onnxruntime_give_the_same_scores(drawn_photos):
     folder = current_release()
-    classifier = Classifier.load(folder)
+    classifier = Classifier.load(folder, precision="fp32")
     network = Network(len(classifier.card.labels))
     network.load_state_dict(load_file(folder / WEIGHTS_FILE))
     network.eval()

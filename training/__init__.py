@@ -1,1 +1,1 @@
-"""From labelled photos to a released model: fit, export, calibrate, evaluate, release."""
+"""From labelled photos to a released model: fit, export, calibrate, quantize, evaluate, release."""

@@ -1,4 +1,4 @@
-"""`python -m training fit | export | calibrate | evaluate | release`: each step writes what the next one reads."""
+"""`python -m training fit | export | calibrate | quantize | evaluate | release`: each step feeds the next."""
 
 import argparse
 import logging
@@ -15,9 +15,8 @@ from training.errors import TrainingError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it did what was asked, 1 when it refused, 130 when interrupted."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for chatty in ("onnxscript", "onnx_ir", "torch.onnx"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("training").setLevel(logging.INFO)  # not the exporter's and the quantiser's notes
     chosen = _parser().parse_args(arguments)
     try:
         chosen.run_command(chosen)
@@ -64,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--manifest", type=Path, required=True)
     calibrate.set_defaults(run_command=_calibrate)
 
+    quantize = commands.add_parser("quantize", help="add the network in int8; it is served where little F1 is lost")
+    quantize.add_argument("folder", type=Path, metavar="MODEL")
+    quantize.add_argument("--manifest", type=Path, required=True)
+    quantize.set_defaults(run_command=_quantize)
+
     evaluate = commands.add_parser("evaluate", help="measure a model folder; writes evaluation.json and report.html")
     evaluate.add_argument("folder", type=Path, metavar="MODEL")
     evaluate.add_argument("--manifest", type=Path, required=True)
@@ -96,6 +100,12 @@ def _calibrate(chosen: argparse.Namespace) -> None:
     from training.calibrate import calibrate
 
     calibrate(chosen.folder, chosen.manifest)
+
+
+def _quantize(chosen: argparse.Namespace) -> None:
+    from training.quantize import quantize
+
+    print(quantize(chosen.folder, chosen.manifest))
 
 
 def _evaluate(chosen: argparse.Namespace) -> None:

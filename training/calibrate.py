@@ -2,8 +2,10 @@
 
 Platt scaling turns logits into probabilities. Then, for each problem:
 
-- `upper`, from which a problem is found: the score with the best F1, averaged over resamples of the photos so that no
-  single photo decides, less FALSE_ALARM_WEIGHT times the share of normal photos that would be called this problem.
+- `upper`, from which a problem is found. What a threshold is worth is its F1, averaged over resamples of the photos,
+  less FALSE_ALARM_WEIGHT times the share of normal photos that would be called this problem. Of all thresholds within
+  one standard error of the best (Breiman et al. 1984), the one nearest to 0.5: where the photos cannot tell, the
+  calibrated score speaks for itself, and no single photo decides.
 - `lower`, from which a person should look: the highest score that leaves at most MOST_MISSED of the photos that show
   the problem below it, and no more than half of `upper`, so that there is always room for doubt.
 """
@@ -37,7 +39,7 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17) -> None:
     Raises:
         TrainingError: the validation split does not show each problem often enough.
     """
-    classifier = Classifier.load(folder)
+    classifier = Classifier.load(folder, precision="fp32")  # the network in int8 takes over what is fitted here
     manifest = read_manifest(manifest_path)
     scored = score_split(classifier, manifest, "val")
     calibration, thresholds = {}, {}
@@ -55,7 +57,8 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17) -> None:
         normal = scores[scored.of_kind(NO_ISSUE)]
         thresholds[label] = choose_threshold(labels[judged], scores[judged], normal, seed)
         log.info("%s: %s, %s", label, calibration[label], thresholds[label])
-    save_card(replace(classifier.card, calibration=calibration, thresholds=thresholds), folder)
+    card = replace(classifier.card, calibration=calibration, thresholds=thresholds, precision="fp32", quantization={})
+    save_card(card, folder)
 
 
 def fit_calibration(labels: npt.NDArray[np.floating], logits: npt.NDArray[np.floating]) -> Calibration:
@@ -81,14 +84,15 @@ def choose_threshold(
     rng = np.random.default_rng(seed)
     found = scores[:, None] >= CANDIDATES  # (photos, candidates)
     hits, wrong = found & (labels[:, None] == 1), found & (labels[:, None] == 0)
-    mean_f1 = np.zeros(len(CANDIDATES))
-    for _ in range(RESAMPLES):
+    worth = np.zeros((RESAMPLES, len(CANDIDATES)))
+    for resample in range(RESAMPLES):
         times = rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)))
         counted_hits, counted_wrong = times @ hits, times @ wrong
-        mean_f1 += 2 * counted_hits / np.maximum(1, counted_hits + counted_wrong + times @ (labels == 1))
-    worth = mean_f1 / RESAMPLES
+        worth[resample] = 2 * counted_hits / np.maximum(1, counted_hits + counted_wrong + times @ (labels == 1))
     if len(normal_scores):
         worth -= FALSE_ALARM_WEIGHT * (normal_scores[:, None] >= CANDIDATES).mean(axis=0)
-    upper = float(CANDIDATES[np.argmax(worth)])
+    mean = worth.mean(axis=0)
+    as_good = mean >= mean.max() - worth[:, mean.argmax()].std()
+    upper = float(CANDIDATES[np.argmin(np.where(as_good, np.abs(CANDIDATES - 0.5), np.inf))])
     lower = float(np.quantile(scores[labels == 1], MOST_MISSED, method="lower"))
     return Threshold(lower=round(min(lower, upper / 2), 4), upper=round(upper, 4))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from model.card import NETWORK_FILE, README_FILE, WEIGHTS_FILE, ModelCard, load_card, save_card
+from model.card import README_FILE, ModelCard, load_card, save_card
 from model.classifier import RELEASED_FOLDER, Classifier
 from model.files import replacing
 from model.problems import load_problems
@@ -48,7 +48,7 @@ def release(folder: Path, evaluation_folder: Path, version: str, released: Path 
     )
     with replacing(target) as temporary:
         temporary.mkdir(parents=True)
-        for name in (NETWORK_FILE, WEIGHTS_FILE):
+        for name in card.sha256:
             shutil.copyfile(folder / name, temporary / name)
         shutil.copyfile(evaluation_folder / PLOT_FILE, temporary / PLOT_FILE)
         save_card(card, temporary)
@@ -110,6 +110,7 @@ def _readme(card: ModelCard) -> str:
     return f"""# {card.name} {card.version}
 
 EfficientNet-Lite0, {card.input_side}x{card.input_side} px, one independent score a problem: {", ".join(card.labels)}.
+Served and measured in {card.precision}{_gate_line(card)}.
 Written by `python -m training release`; every figure is of the test split ({evaluation["photos"]} photos), which chose
 nothing. In brackets: 95 % intervals (bootstrap over photos, seed {evaluation["seed"]}; Wilson for shares).
 
@@ -134,6 +135,16 @@ streets until it has trained with its own photos. `datasets/README.md` says what
 
 {_markdown(source_table(evaluation))}
 """
+
+
+def _gate_line(card: ModelCard) -> str:
+    if not card.quantization:
+        return " (not quantised)"
+    f1 = card.quantization["val_macro_f1"]
+    allowed = card.quantization["most_f1_lost"]
+    return (
+        f": macro F1 on the validation split {f1['int8']:.4f} in int8, {f1['fp32']:.4f} in fp32, {allowed} may be lost"
+    )
 
 
 def _markdown(rows: list[list[str]]) -> str:

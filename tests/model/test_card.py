@@ -40,6 +40,7 @@ def test_calibration_turns_logits_into_probabilities():
         pytest.param({"labels": ("graffiti", "graffiti")}, "distinct", id="a label twice"),
         pytest.param({"labels": ("graffiti",)}, "thresholds are for", id="thresholds of a label that is not there"),
         pytest.param({"input_side": 16}, "at least 32", id="too small an input"),
+        pytest.param({"precision": "int4"}, "precision must be", id="a precision nobody wrote"),
         pytest.param({"resize_rule": "crop"}, "prepares photos by", id="another way to prepare photos"),
     ],
 )

@@ -8,8 +8,17 @@ import pytest
 from PIL import Image
 
 from model import classifier as classifier_module
-from model.card import NETWORK_FILE, WEIGHTS_FILE, Calibration, Threshold, file_sha256, load_card, save_card
-from model.classifier import Classifier, current_release
+from model.card import (
+    NETWORK_FILE,
+    QUANTIZED_FILE,
+    WEIGHTS_FILE,
+    Calibration,
+    Threshold,
+    file_sha256,
+    load_card,
+    save_card,
+)
+from model.classifier import Classifier, current_release, has_vnni
 from model.errors import CardInvalid, LabelMismatch, NotAPhoto, ReleaseFileChanged, ReleaseFileMissing
 
 
@@ -41,6 +50,41 @@ def test_scores_do_not_depend_on_the_photos_beside_them():
     assert together.dtype == np.float32
     assert together.shape == (3, len(classifier.card.labels))
     assert together == pytest.approx(np.concatenate([classifier.scores(pixels[i : i + 1]) for i in range(3)]), abs=1e-5)
+
+
+def test_both_precisions_of_the_model_in_use_say_nearly_the_same():
+    exact, integer = (Classifier.load(current_release(), precision=precision) for precision in ("fp32", "int8"))
+    side = exact.card.input_side
+    rng = np.random.default_rng(3)
+    coarse = rng.integers(0, 256, (8, 3, 7, 7), dtype=np.uint8)
+    pixels = np.kron(coarse, np.ones((1, 1, side // 7, side // 7), dtype=np.uint8))
+
+    difference = np.abs(exact.scores(pixels) - integer.scores(pixels))
+
+    assert 0 < difference.max() < 0.25
+    assert difference.mean() < 0.03
+
+
+def test_a_processor_without_vnni_gets_the_network_in_floating_point(tmp_path, monkeypatch):
+    (tmp_path / "old").write_text("flags : fpu sse4_2 avx2\n", encoding="utf-8")
+    (tmp_path / "new").write_text("flags : fpu avx512f avx512_vnni\n", encoding="utf-8")
+    assert not has_vnni(tmp_path / "old")
+    assert not has_vnni(tmp_path / "none")
+    assert has_vnni(tmp_path / "new")
+
+    monkeypatch.setattr(classifier_module, "has_vnni", lambda: False)
+    pixels = np.full((1, 3, 224, 224), 90, dtype=np.uint8)
+    served = Classifier.load(current_release()).logits(pixels)
+    assert np.array_equal(served, Classifier.load(current_release(), precision="fp32").logits(pixels))
+
+
+def test_a_folder_without_the_network_in_int8_says_how_to_add_it(spoilable_release):
+    sha256 = {name: value for name, value in load_card(spoilable_release).sha256.items() if name != QUANTIZED_FILE}
+    rewrite_card(spoilable_release, sha256=sha256, precision="fp32")
+
+    assert Classifier.load(spoilable_release).card.precision == "fp32"
+    with pytest.raises(CardInvalid, match="python -m training quantize"):
+        Classifier.load(spoilable_release, precision="int8")
 
 
 def test_a_bad_photo_is_refused():
@@ -76,7 +120,7 @@ def test_a_card_with_fewer_labels_than_outputs_is_refused(spoilable_release):
     calibration = {label: Calibration() for label in labels}
     rewrite_card(spoilable_release, labels=labels, thresholds=thresholds, calibration=calibration)
 
-    with pytest.raises(LabelMismatch, match=r"model\.onnx scores 5 problems but card\.json names 4"):
+    with pytest.raises(LabelMismatch, match=r"scores 5 problems but card\.json names 4"):
         Classifier.load(spoilable_release)
 
 
@@ -97,7 +141,7 @@ def test_another_input_side_than_the_networks_is_refused(spoilable_release):
 def test_a_network_that_is_no_onnx_is_refused(spoilable_release):
     (spoilable_release / NETWORK_FILE).write_bytes(b"not a network")
     sha256 = dict(load_card(spoilable_release).sha256) | {NETWORK_FILE: file_sha256(spoilable_release / NETWORK_FILE)}
-    rewrite_card(spoilable_release, sha256=sha256)
+    rewrite_card(spoilable_release, sha256=sha256, precision="fp32")
 
     with pytest.raises(CardInvalid, match="cannot be loaded by onnxruntime"):
         Classifier.load(spoilable_release)

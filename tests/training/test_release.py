@@ -6,14 +6,16 @@ import shutil
 import pytest
 
 from datasets.manifest import read_manifest
-from model.card import NETWORK_FILE, Threshold, load_card, save_card
+from model.card import NETWORK_FILE, QUANTIZED_FILE, Threshold, load_card, save_card
 from model.classifier import Classifier
 from model.files import write_json
 from training import export as export_module
+from training import quantize as quantize_module
 from training.calibrate import calibrate
 from training.errors import TrainingError
 from training.evaluate import EVALUATION_FILE, evaluate
 from training.export import export
+from training.quantize import quantize
 from training.release import release
 from training.train import fit
 
@@ -30,6 +32,7 @@ def measured(run, config):
     """An exported, calibrated model folder and its evaluation."""
     folder = export(run, run / "model")
     calibrate(folder, config.manifest)
+    quantize(folder, config.manifest)
     evaluate(folder, config.manifest, "test", run / "evaluation")
     return folder, run / "evaluation"
 
@@ -48,6 +51,18 @@ def test_the_network_file_holds_no_path_of_the_machine(measured):
 
     assert b"site-packages" not in content
     assert b".py" not in content
+
+
+def test_the_precision_served_is_the_one_that_the_gate_allows(measured, config, tmp_path, monkeypatch):
+    folder = shutil.copytree(measured[0], tmp_path / "model")
+
+    monkeypatch.setattr(quantize_module, "MOST_F1_LOST", 1.0)
+    assert quantize(folder, config.manifest) == "int8" == load_card(folder).precision
+    assert (folder / QUANTIZED_FILE).stat().st_size < 0.4 * (folder / NETWORK_FILE).stat().st_size
+
+    monkeypatch.setattr(quantize_module, "MOST_F1_LOST", -1.0)
+    assert quantize(folder, config.manifest) == "fp32" == load_card(folder).precision
+    assert Classifier.load(folder, precision="int8")  # there for an operator who wants it
 
 
 def test_a_network_that_differs_from_torch_is_not_written(run, tmp_path, monkeypatch):
