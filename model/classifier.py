@@ -13,6 +13,7 @@ from model.card import NETWORK_FILE, QUANTIZED_FILE, ModelCard, Precision, check
 from model.decision import Decision, decide
 from model.errors import CardInvalid, LabelMismatch
 from model.preprocessing import PreparedPhoto, prepare_photo
+from model.problems import PROBLEMS_FILE, load_problems
 
 RELEASED_FOLDER = Path(__file__).with_name("released")
 CURRENT_FILE = RELEASED_FOLDER / "current"
@@ -48,8 +49,9 @@ def has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 class Classifier:
     """Classifies photos by one model folder. Threads may share it: a call keeps no state and releases the GIL."""
 
-    def __init__(self, card: ModelCard, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, card: ModelCard, session: onnxruntime.InferenceSession, precision: Precision) -> None:
         self.card = card
+        self.precision = precision
         self._session = session
 
     @classmethod
@@ -66,6 +68,9 @@ class Classifier:
         """
         card = load_card(folder)
         check_files(card, folder)
+        if unknown := [label for label in card.labels if label not in load_problems()]:
+            cure = "add a table for it, or use the model folder that came with this version"
+            raise CardInvalid(str(folder), f"label {unknown[0]!r} is no problem of {PROBLEMS_FILE.name}", cure)
         chosen = precision or (card.precision if has_vnni() else "fp32")
         network = folder / (QUANTIZED_FILE if chosen == "int8" else NETWORK_FILE)
         if network.name not in card.sha256:
@@ -80,7 +85,7 @@ class Classifier:
         except Exception as error:  # onnxruntime's own exception types share no public base
             raise CardInvalid(str(network), f"cannot be loaded by onnxruntime ({error})") from error
         _check_signature(network, card, session)
-        return cls(card, session)
+        return cls(card, session, chosen)
 
     def prepare(self, photo: bytes) -> PreparedPhoto:
         """Photo bytes → this model's input.

@@ -124,7 +124,8 @@ def _run(settings: Settings, listening: socket.socket) -> int:
     host, port = listening.getsockname()[:2]
     where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     access = "a key is demanded" if settings.keys_required else "open to this machine, no key demanded"
-    log.info("%s, model %s %s, %s", where, classifier.card.name, classifier.card.version, access)
+    model = f"{classifier.card.name} {classifier.card.version} in {classifier.precision}"
+    log.info("%s, model %s, %s", where, model, access)
     with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has ended in order
         uvicorn.Server(config).run(sockets=[listening])
     return 0

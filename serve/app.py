@@ -37,7 +37,7 @@ def load_classifier(settings: Settings) -> Classifier:
     Raises:
         ReleaseError: what is wrong with the folder and what to do.
     """
-    return Classifier.load(settings.model_folder or current_release())
+    return Classifier.load(settings.model_folder or current_release(), precision=settings.precision)
 
 
 def create_app(settings: Settings, classifier: Classifier | None = None) -> FastAPI:

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from model.card import Precision
 from model.codes import DEFAULT_STANDARD
 from model.problems import Language
 
@@ -31,6 +32,8 @@ class Settings(BaseSettings):
 
     model_folder: Path | None = None
     """Folder of a released model; by default the one that model/released/current names."""
+    precision: Precision | None = None
+    """Network that scores, fp32 or int8; by default the one the model's card names, and fp32 without VNNI."""
     data_folder: Path = Path("data")
     """Holds keys.json; made when it is missing."""
 

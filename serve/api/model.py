@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from model.card import Precision
 from serve.openapi import refusals
 from serve.service import service_of
 
@@ -32,6 +33,7 @@ class ModelAnswer(BaseModel):
 
     name: str
     version: str
+    precision: Precision = Field(description="Of the network that scores here: int8, or fp32")
     input_side: int = Field(description="Side in pixels of the square the network sees")
     labels: list[LabelAnswer]
     evaluation: dict[str, Any] = Field(description="Figures on photos the model never saw, as its card has them")
@@ -40,11 +42,13 @@ class ModelAnswer(BaseModel):
 @router.get("/model", summary="所用模型 · The model in use", responses=refusals("unauthorized", "internal_error"))
 async def show_model(request: Request) -> ModelAnswer:
     """Name, version, problems with thresholds, and evaluation figures."""
-    card = service_of(request).engine.classifier.card
+    classifier = service_of(request).engine.classifier
+    card = classifier.card
     problems = service_of(request).problems
     return ModelAnswer(
         name=card.name,
         version=card.version,
+        precision=classifier.precision,
         input_side=card.input_side,
         labels=[
             LabelAnswer(

@@ -131,6 +131,17 @@ def test_labels_in_another_order_than_exported_are_refused(spoilable_release):
         Classifier.load(spoilable_release)
 
 
+def test_a_label_that_the_catalogue_does_not_know_is_refused(spoilable_release):
+    card = load_card(spoilable_release)
+    labels = ("illegal_parking", *card.labels[1:])
+    thresholds = {label: Threshold(lower=0.1, upper=0.5) for label in labels}
+    calibration = {label: Calibration() for label in labels}
+    rewrite_card(spoilable_release, labels=labels, thresholds=thresholds, calibration=calibration)
+
+    with pytest.raises(CardInvalid, match=r"'illegal_parking' is no problem of problems\.toml"):
+        Classifier.load(spoilable_release)
+
+
 def test_another_input_side_than_the_networks_is_refused(spoilable_release):
     rewrite_card(spoilable_release, input_side=96)
 
