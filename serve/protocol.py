@@ -10,7 +10,7 @@ import sys
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_PIECE_BYTES = 65_536  # limits and the queue count bodies with this coarseness
+_PIECE_BYTES = 262_144  # what the event loop reads at most; limits and the queue count bodies this coarsely
 
 
 class UploadProtocol(HttpToolsProtocol):
