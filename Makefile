@@ -1,6 +1,7 @@
 # make serve   start the service with the released model on http://127.0.0.1:8000 (PORT=9000 for another port)
 # make test    install everything, then lint, types, architecture and all tests
 # make train   the documented training run on MANIFEST; ends with a measured model folder in RUN/model
+# make bench   measure the service beside the machine's ceiling and beside other servers
 # make clean   remove what these commands installed
 
 PORT ?= 8000
@@ -9,7 +10,7 @@ RUN ?= runs/first
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test train clean
+.PHONY: serve test train bench clean
 
 serve: .venv/serve-installed
 	@$(BIN)/python -m serve --port $(PORT)
@@ -29,8 +30,11 @@ train: .venv/dev-installed
 	$(BIN)/python -m training quantize $(RUN)/model --manifest $(MANIFEST)
 	$(BIN)/python -m training evaluate $(RUN)/model --manifest $(MANIFEST) --out $(RUN)/evaluation
 
+bench: .venv/dev-installed .venv-bench/installed
+	$(BIN)/python -m benchmarks
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-bench
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
@@ -43,3 +47,8 @@ clean:
 .venv/dev-installed: requirements/serve.txt requirements/dev.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@ .venv/serve-installed
+
+.venv-bench/installed: requirements/bench.txt | .venv/bin/python
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt
+	@touch $@
