@@ -111,7 +111,8 @@ def _readme(card: ModelCard) -> str:
 
 EfficientNet-Lite0, {card.input_side}x{card.input_side} px, one independent score a problem: {", ".join(card.labels)}.
 Served and measured in {card.precision}{_gate_line(card)}.
-Written by `python -m training release`; every figure is of the test split ({evaluation["photos"]} photos). In brackets: 95 % intervals (bootstrap over photos, seed {evaluation["seed"]}; Wilson for shares).
+Written by `python -m training release`; every figure is of the test split ({evaluation["photos"]} photos).
+In brackets: 95 % intervals (bootstrap over photos, seed {evaluation["seed"]}; Wilson for shares).
 
 - macro F1 {interval_text(evaluation["macro_f1"])}
 - false alarms on {normal["photos"]} normal photos: {interval_text(normal["false_alarms"])};
