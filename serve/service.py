@@ -43,7 +43,5 @@ async def require_key(request: Request) -> None:
     if not service.settings.keys_required:
         return
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    holder = service.keys.holder(token.strip()) if scheme.lower() == "bearer" else None
-    if holder is None:
+    if scheme.lower() != "bearer" or service.keys.holder(token.strip()) is None:
         raise Refusal("unauthorized", headers={"WWW-Authenticate": 'Bearer realm="xuntu"'})
-    request.state.key_holder = holder

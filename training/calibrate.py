@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 FALSE_ALARM_WEIGHT = 2.0  # in F1: calling 1 % of the normal streets a problem must win 0.02 of it
 MOST_MISSED = 0.02  # of the photos that show the problem
 LEAST_POSITIVES = 5  # fewer say nothing about a threshold
+LEAST_SCALE = 1e-3  # stands for: higher logits do not mean that more photos show it
 RESAMPLES = 200
 CANDIDATES = np.linspace(0.02, 0.98, 97)
 
@@ -53,6 +54,8 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17) -> None:
                 f"calibration needs at least {LEAST_POSITIVES} with it and one without. Label more photos"
             )
         calibration[label] = fit_calibration(labels[judged], logits[judged])
+        if calibration[label].scale == LEAST_SCALE:
+            log.warning("%s is not learned: photos that show it score no higher. Train longer, or add photos", label)
         scores = calibration[label].scores(logits)
         normal = scores[scored.of_kind(NO_ISSUE)]
         thresholds[label] = choose_threshold(labels[judged], scores[judged], normal, seed)
@@ -65,7 +68,7 @@ def fit_calibration(labels: npt.NDArray[np.floating], logits: npt.NDArray[np.flo
     """Scale and offset that make sigmoid(scale * logit + offset) the share of positives (Platt 1999)."""
     model = LogisticRegression(C=1e3).fit(logits[:, None], labels)
     scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
-    return Calibration(scale=round(max(scale, 1e-3), 6), offset=round(offset, 6))
+    return Calibration(scale=round(max(scale, LEAST_SCALE), 6), offset=round(offset, 6))
 
 
 def choose_threshold(

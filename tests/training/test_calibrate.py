@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.calibrate import MOST_MISSED, choose_threshold, fit_calibration
+from training.calibrate import LEAST_SCALE, MOST_MISSED, choose_threshold, fit_calibration
 
 RNG = np.random.default_rng(11)
 
@@ -16,6 +16,15 @@ def test_calibration_finds_the_scale_and_offset_that_were_there():
 
     assert calibration.scale == pytest.approx(0.5, abs=0.03)
     assert calibration.offset == pytest.approx(-1, abs=0.06)
+
+
+def test_logits_that_rank_photos_backwards_keep_nothing_but_the_share():
+    logits = RNG.normal(0, 3, 2_000)
+    labels = (RNG.random(2_000) < 1 / (1 + np.exp(logits))).astype(float)
+
+    calibration = fit_calibration(labels, logits)
+
+    assert calibration.scale == LEAST_SCALE
 
 
 def test_a_problem_is_found_from_the_score_that_parts_it_best():
