@@ -104,4 +104,4 @@ def _stacked(axes, names, parts, colours) -> None:  # type: ignore[no-untyped-de
     axes.tick_params(axis="y", labelsize=8)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
-    axes.legend(loc="lower right", framealpha=0.9)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
