@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from model.errors import ModelError
+from serve.database import Database, DatabaseUnusable, default_url
 from serve.keys import Keys, KeysError
 from serve.settings import Settings
 from serve.workers import run_workers
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _manage_keys(Keys(settings.data_folder), given)
             return 0
         return _serve(settings)
-    except (CannotStart, KeysError, ModelError) as error:
+    except (CannotStart, DatabaseUnusable, KeysError, ModelError) as error:
         print(f"python -m serve: {error}", file=sys.stderr)
         return _FAILED
 
@@ -95,6 +96,11 @@ def _serve(settings: Settings) -> int:
             "make one: python -m serve keys add NAME"
         )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    database = Database(settings.database_url or default_url(settings.data_folder))
+    try:
+        database.migrate()  # once, before there are several workers
+    finally:
+        database.close()
     with _listen(settings.host, settings.port) as listening:
         serve = partial(_run, settings, listening)
         return serve() if settings.workers == 1 else run_workers(settings.workers, serve)

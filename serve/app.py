@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -18,12 +19,13 @@ from model.problems import Language, load_problems
 from serve.api import classify, health, page
 from serve.api import model as model_resource
 from serve.api import problems as problems_resource
+from serve.database import Database, default_url
 from serve.engine import Engine
 from serve.headers import SecurityHeaders
 from serve.keys import Keys
 from serve.openapi import DESCRIPTION, TAGS, describe
 from serve.refusals import Refusal
-from serve.service import Service, require_key
+from serve.service import Service
 from serve.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -63,17 +65,21 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
             queue_bytes=settings.queue_bytes,
             answer_cache_photos=settings.answer_cache_photos,
         )
+        database = Database(settings.database_url or default_url(settings.data_folder))
+        await run_in_threadpool(database.migrate)
         app.state.service = Service(
             settings=settings,
             engine=engine,
             problems=problems,
             code_tables=code_tables,
             keys=Keys(settings.data_folder),
+            database=database,
         )
         warming_up = asyncio.create_task(_warm_up(engine))
         yield
         warming_up.cancel()
         engine.close()
+        database.close()
 
     app = FastAPIOffline(
         title="巡图 Xuntu",
@@ -87,7 +93,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
     )
     app.add_middleware(SecurityHeaders)
     for resource in (classify, model_resource, problems_resource):
-        app.include_router(resource.router, prefix="/v1", dependencies=[Depends(require_key)])
+        app.include_router(resource.router, prefix="/v1")
     app.include_router(health.router)
     page.add_page(app)
     _answer_errors(app, settings.language)

@@ -7,9 +7,9 @@ from fastapi import Request
 
 from model.codes import CodeTable
 from model.problems import Problem
+from serve.database import Database
 from serve.engine import Engine
 from serve.keys import Keys
-from serve.refusals import Refusal
 from serve.settings import Settings
 
 
@@ -22,6 +22,7 @@ class Service:
     problems: Mapping[str, Problem]
     code_tables: Mapping[str, CodeTable]
     keys: Keys
+    database: Database
 
 
 def service_of(request: Request) -> Service:
@@ -31,17 +32,3 @@ def service_of(request: Request) -> Service:
     """
     service: Service = request.app.state.service
     return service
-
-
-async def require_key(request: Request) -> None:
-    """Let a request pass that carries a key, or any where none is demanded. Described in serve/openapi.py.
-
-    Raises:
-        Refusal: unauthorized.
-    """
-    service = service_of(request)
-    if not service.settings.keys_required:
-        return
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or service.keys.holder(token.strip()) is None:
-        raise Refusal("unauthorized", headers={"WWW-Authenticate": 'Bearer realm="xuntu"'})

@@ -35,7 +35,9 @@ class Settings(BaseSettings):
     precision: Precision | None = None
     """Network that scores, fp32 or int8; by default the one the model's card names, and fp32 without VNNI."""
     data_folder: Path = Path("data")
-    """Holds keys.json; made when it is missing."""
+    """Holds keys.json, the database and the kept photos unless their settings say otherwise; made when missing."""
+    database_url: str | None = None
+    """sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; by default a SQLite file in the data folder."""
 
     standard: str = DEFAULT_STANDARD
     """Code table used where a request names none."""

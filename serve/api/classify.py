@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
 
 from model.codes import Code, CodeTable
 from model.decision import Verdict, decide_case
 from model.problems import Language
+from serve.access.caller import takes
+from serve.access.roles import EVERYONE
 from serve.engine import ExaminedPhoto
 from serve.openapi import refusals
 from serve.refusals import Refusal
@@ -90,6 +92,7 @@ _REQUEST_BODY: dict[str, Any] = {
 
 @router.post(
     "/classify",
+    dependencies=[Depends(takes(*EVERYONE))],
     summary="识别照片 · Classify photos",
     openapi_extra={"requestBody": _REQUEST_BODY},
     responses=refusals(

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from model.card import Precision
+from serve.access.caller import takes
+from serve.access.roles import EVERYONE
 from serve.openapi import refusals
 from serve.service import service_of
 
@@ -39,7 +41,12 @@ class ModelAnswer(BaseModel):
     evaluation: dict[str, Any] = Field(description="Figures on photos the model never saw, as its card has them")
 
 
-@router.get("/model", summary="所用模型 · The model in use", responses=refusals("unauthorized", "internal_error"))
+@router.get(
+    "/model",
+    dependencies=[Depends(takes(*EVERYONE))],
+    summary="所用模型 · The model in use",
+    responses=refusals("unauthorized", "internal_error"),
+)
 async def show_model(request: Request) -> ModelAnswer:
     """Name, version, problems with thresholds, and evaluation figures."""
     classifier = service_of(request).engine.classifier

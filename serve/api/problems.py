@@ -2,9 +2,11 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
+from serve.access.caller import takes
+from serve.access.roles import EVERYONE
 from serve.openapi import refusals
 from serve.service import service_of
 
@@ -39,7 +41,12 @@ class ProblemsAnswer(BaseModel):
     problems: list[ProblemAnswer]
 
 
-@router.get("/problems", summary="问题目录 · The problems", responses=refusals("unauthorized", "internal_error"))
+@router.get(
+    "/problems",
+    dependencies=[Depends(takes(*EVERYONE))],
+    summary="问题目录 · The problems",
+    responses=refusals("unauthorized", "internal_error"),
+)
 async def list_problems(request: Request) -> ProblemsAnswer:
     """Every problem in the catalogue, and the code tables that a request may name."""
     service = service_of(request)
