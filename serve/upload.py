@@ -42,13 +42,24 @@ class UploadLimits:
     max_photo_bytes: int
 
 
-async def read_photos(
-    request: Request, limits: UploadLimits, count_bytes: Callable[[int], None]
-) -> list[UploadedPhoto]:
-    """The photos of a request, in order, at least one.
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """What one request holds."""
+
+    photos: list[UploadedPhoto]
+    """In order, at least one."""
+    text: bytes
+    """Content of the text part that was asked for; empty where none came."""
+
+
+async def read_upload(
+    request: Request, limits: UploadLimits, count_bytes: Callable[[int], None], text_field: str | None = None
+) -> Upload:
+    """The photos of a request and one part of text beside them.
 
     Args:
         count_bytes: told of every photo byte before it is kept; may refuse.
+        text_field: name of the text part; any other part is ignored.
 
     Raises:
         Refusal: with the limit or the mistake.
@@ -57,30 +68,27 @@ async def read_photos(
     content_type = request.headers.get("content-type", "")
     media_type, options = parse_options_header(content_type)
     if media_type == b"multipart/form-data":
-        photos = await _read_multipart(request, options.get(b"boundary", b""), limits, count_bytes)
-    elif media_type.startswith(b"image/") or media_type == RAW_MEDIA_TYPE.encode():
-        photos = await _read_raw(request, limits, count_bytes)
-    else:
-        raise Refusal("unsupported_media_type", found=content_type or "-")
-    return photos
+        form = _PhotoForm(limits, count_bytes, text_field)
+        await _read_multipart(request, options.get(b"boundary", b""), form, limits)
+        return Upload(photos=form.photos, text=bytes(form.text))
+    if media_type.startswith(b"image/") or media_type == RAW_MEDIA_TYPE.encode():
+        return Upload(photos=[await _read_raw(request, limits, count_bytes)], text=b"")
+    raise Refusal("unsupported_media_type", found=content_type or "-")
 
 
-async def _read_raw(request: Request, limits: UploadLimits, count_bytes: Callable[[int], None]) -> list[UploadedPhoto]:
+async def _read_raw(request: Request, limits: UploadLimits, count_bytes: Callable[[int], None]) -> UploadedPhoto:
     file = _GrowingFile(0, None, limits.max_photo_bytes, count_bytes)
     async for chunk in request.stream():
         file.add(chunk)
     photo = file.finished()
     if not photo.data:
         raise Refusal("no_photo", found="0 bytes", max_photos=limits.max_photos)
-    return [photo]
+    return photo
 
 
-async def _read_multipart(
-    request: Request, boundary: bytes, limits: UploadLimits, count_bytes: Callable[[int], None]
-) -> list[UploadedPhoto]:
+async def _read_multipart(request: Request, boundary: bytes, form: "_PhotoForm", limits: UploadLimits) -> None:
     if not boundary:
         raise Refusal("multipart_invalid", reason="Content-Type names no boundary")
-    form = _PhotoForm(limits, count_bytes)
     most = limits.max_photos * limits.max_photo_bytes + _FRAMING_BYTES
     read = 0
     try:
@@ -96,7 +104,6 @@ async def _read_multipart(
         raise Refusal("multipart_invalid", reason="the closing boundary is missing")
     if not form.photos:
         raise Refusal("no_photo", found=", ".join(form.ignored) or "-", max_photos=limits.max_photos)
-    return form.photos
 
 
 class _GrowingFile:
@@ -124,14 +131,17 @@ class _GrowingFile:
 
 
 class _PhotoForm:
-    """What the multipart parser finds: the parts named photo, and the names of the parts that are ignored."""
+    """What the multipart parser finds: the parts named photo, one of text, and the names of those that are ignored."""
 
-    def __init__(self, limits: UploadLimits, count_bytes: Callable[[int], None]) -> None:
+    def __init__(self, limits: UploadLimits, count_bytes: Callable[[int], None], text_field: str | None) -> None:
         self.photos: list[UploadedPhoto] = []
+        self.text = bytearray()
         self.ignored: list[str] = []
         self.complete = False
         self._limits = limits
         self._count_bytes = count_bytes
+        self._text_field = text_field
+        self._in_text = False
         self._field_bytes = 0
         self._file: _GrowingFile | None = None
         self._header_name = b""
@@ -153,6 +163,7 @@ class _PhotoForm:
 
     def _begin_part(self) -> None:
         self._file = None
+        self._in_text = False
         self._disposition = b""
 
     def _on_header_name(self, data: bytes, start: int, end: int) -> None:
@@ -176,6 +187,9 @@ class _PhotoForm:
             shown = None if filename is None else filename.decode(errors="replace")[:_FILENAME_CHARACTERS]
             self._file = _GrowingFile(len(self.photos), shown, self._limits.max_photo_bytes, self._count_bytes)
             return
+        if name == self._text_field:
+            self.text.clear()  # of several the last one counts
+            self._in_text = True
         self.ignored.append(name)
         if len(self.ignored) > _FIELDS:
             raise Refusal("multipart_invalid", reason=f"more than {_FIELDS} parts that are not named {PHOTO_FIELD}")
@@ -188,6 +202,8 @@ class _PhotoForm:
         if self._field_bytes > _FIELD_BYTES:
             reason = f"part {self.ignored[-1]!r} is too long; photos are sent in parts named {PHOTO_FIELD}"
             raise Refusal("multipart_invalid", reason=reason)
+        if self._in_text:
+            self.text += data[start:end]
 
     def _end_part(self) -> None:
         if self._file is not None:

@@ -1,12 +1,10 @@
 """POST /v1/classify: one to nine photos of one case → what is wrong there, per case and per photo."""
 
-import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
-from starlette.requests import ClientDisconnect
 
 from model.codes import Code, CodeTable
 from model.decision import Verdict, decide_case
@@ -14,15 +12,16 @@ from model.problems import Language
 from serve.access.caller import takes
 from serve.access.roles import EVERYONE
 from serve.engine import ExaminedPhoto
+from serve.intake import INTAKE_REFUSALS, photo_form, raw_photo, received, while_wanted
 from serve.openapi import refusals
 from serve.refusals import Refusal
 from serve.service import Service, service_of
-from serve.upload import PHOTO_FIELD, RAW_MEDIA_TYPE, UploadedPhoto, UploadLimits, read_photos
+from serve.upload import UploadedPhoto
 
 router = APIRouter(tags=["识别 Classify"])
 
-_DECIMALS = 4
-_Result = TypeVar("_Result")
+DECIMALS = 4
+"""Of scores in answers."""
 
 
 class ModelName(BaseModel):
@@ -72,21 +71,10 @@ class CaseAnswer(BaseModel):
     photos: list[PhotoAnswer] = Field(description="In the order they were sent")
 
 
-_PHOTO_SCHEMA = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or HEIC"}
 _REQUEST_BODY: dict[str, Any] = {
     "required": True,
     "description": "一至九张同一案件的照片 · One to nine photos of one case",
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": [PHOTO_FIELD],
-                "properties": {PHOTO_FIELD: {"type": "array", "minItems": 1, "maxItems": 9, "items": _PHOTO_SCHEMA}},
-            }
-        },
-        "image/*": {"schema": _PHOTO_SCHEMA},
-        RAW_MEDIA_TYPE: {"schema": _PHOTO_SCHEMA},
-    },
+    "content": {"multipart/form-data": {"schema": photo_form()}, **raw_photo()},
 }
 
 
@@ -95,24 +83,7 @@ _REQUEST_BODY: dict[str, Any] = {
     dependencies=[Depends(takes(*EVERYONE))],
     summary="识别照片 · Classify photos",
     openapi_extra={"requestBody": _REQUEST_BODY},
-    responses=refusals(
-        "no_photo",
-        "multipart_invalid",
-        "unauthorized",
-        "upload_deadline",
-        "photo_too_large",
-        "too_many_photos",
-        "unsupported_media_type",
-        "photo_format",
-        "photo_truncated",
-        "photo_too_small",
-        "photo_too_many_pixels",
-        "unknown_standard",
-        "invalid_parameter",
-        "internal_error",
-        "overloaded",
-        "deadline",
-    ),
+    responses=refusals(*INTAKE_REFUSALS, "unauthorized", "unknown_standard", "invalid_parameter", "internal_error"),
 )
 async def classify(
     request: Request,
@@ -124,43 +95,11 @@ async def classify(
     Photos are kept in memory until the answer and nowhere after it.
     """
     service = service_of(request)
-    settings = service.settings
-    code_table = service.code_tables.get(standard or settings.standard)
-    if code_table is None:
-        raise Refusal("unknown_standard", found=standard, known=", ".join(service.code_tables))
-    limits = UploadLimits(max_photos=settings.max_photos, max_photo_bytes=settings.max_photo_bytes)
-    with service.engine.bytes_held() as count_bytes:
-        try:
-            async with asyncio.timeout(settings.upload_seconds):
-                photos = await read_photos(request, limits, count_bytes)
-        except TimeoutError as error:
-            raise Refusal("upload_deadline", limit_seconds=f"{settings.upload_seconds:g}") from error
-        examining = service.engine.examine([photo.data for photo in photos])
-        examined = await _while_wanted(request, examining, service)
-    return _answer(photos, examined, service, code_table, lang or settings.language)
-
-
-async def _while_wanted(request: Request, work: Coroutine[Any, Any, _Result], service: Service) -> _Result:
-    """The result of `work`, which is dropped when the client leaves or the deadline passes."""
-    working = asyncio.create_task(work)
-    leaving = asyncio.create_task(_client_leaves(request))
-    seconds = service.settings.deadline_seconds
-    try:
-        await asyncio.wait({working, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        if leaving.done():
-            raise ClientDisconnect
-        raise Refusal.to_come_back("deadline", service.engine.seconds_until_free(), limit_seconds=f"{seconds:g}")
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-async def _client_leaves(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    code_table = code_table_of(service, standard)
+    async with received(request) as upload:
+        examining = service.engine.examine([photo.data for photo in upload.photos])
+        examined = await while_wanted(request, examining, service)
+    return _answer(upload.photos, examined, service, code_table, lang or service.settings.language)
 
 
 def _answer(
@@ -175,17 +114,36 @@ def _answer(
     return CaseAnswer(
         model=ModelName(name=card.name, version=card.version),
         verdict=case.verdict,
-        problems=[
-            FoundProblem(
-                key=key,
-                name=service.problems[key].name(language),
-                score=round(case.scores[key], _DECIMALS),
-                code=_code_answer(code_table.get(key)),
-            )
-            for key in case.problems
-        ],
+        problems=found_problems({key: case.scores[key] for key in case.problems}, service, code_table, language),
         photos=[_photo_answer(photo, seen) for photo, seen in zip(photos, examined, strict=True)],
     )
+
+
+def code_table_of(service: Service, standard: str | None) -> CodeTable:
+    """The code table that a request names, or the default.
+
+    Raises:
+        Refusal: unknown_standard.
+    """
+    code_table = service.code_tables.get(standard or service.settings.standard)
+    if code_table is None:
+        raise Refusal("unknown_standard", found=standard, known=", ".join(service.code_tables))
+    return code_table
+
+
+def found_problems(
+    scores: Mapping[str, float], service: Service, code_table: CodeTable, language: Language
+) -> list[FoundProblem]:
+    """Each problem with its name and its code, in the given order."""
+    return [
+        FoundProblem(
+            key=key,
+            name=service.problems[key].name(language),
+            score=round(score, DECIMALS),
+            code=_code_answer(code_table.get(key)),
+        )
+        for key, score in scores.items()
+    ]
 
 
 def _photo_answer(photo: UploadedPhoto, examined: ExaminedPhoto) -> PhotoAnswer:
@@ -197,7 +155,7 @@ def _photo_answer(photo: UploadedPhoto, examined: ExaminedPhoto) -> PhotoAnswer:
         height=examined.classified.height,
         verdict=decision.verdict,
         problems=list(decision.problems),
-        scores={key: round(score, _DECIMALS) for key, score in decision.scores.items()},
+        scores={key: round(score, DECIMALS) for key, score in decision.scores.items()},
     )
 
 

@@ -1,0 +1,1 @@
+"""Cases: what was reported, what the machine said, what people said, and how far it has come."""
