@@ -1,8 +1,8 @@
 """What is wrong with a set of photos that would spoil a training or flatter its score.
 
-Sees: files that are missing, damaged or changed; the same bytes twice; photos that look alike (see likeness.py), also
-across splits; and of consecutively numbered photos, those that still look somewhat alike. Cannot see: one place taken
-from another side or on another day, or two kinds of picture that share a camera. Whole origins are for that.
+Sees: files that are missing, damaged or changed; the same bytes twice; photos that look alike (model/likeness.py),
+also across splits; and of consecutively numbered photos, those that still look somewhat alike. Cannot see: one place
+taken from another side or on another day, or two kinds of picture that share a camera. Whole origins are for that.
 """
 
 import hashlib
@@ -15,10 +15,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from datasets.likeness import ALIKE, SIDE, Floats, alike_pairs, signatures
+from datasets.likeness import alike_pairs
 from datasets.manifest import LabelledPhoto, Manifest
 from datasets.photos import for_each_photo
 from model.errors import PhotoError
+from model.likeness import ALIKE, SIDE, Floats, signatures
 from model.preprocessing import prepare_photo
 
 CONSECUTIVE = 3

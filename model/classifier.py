@@ -1,7 +1,7 @@
 """A released model at work: photo bytes in, decisions out. The one home of onnxruntime."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -12,21 +12,29 @@ import onnxruntime
 from model.card import NETWORK_FILE, QUANTIZED_FILE, ModelCard, Precision, check_files, load_card
 from model.decision import Decision, decide
 from model.errors import CardInvalid, LabelMismatch
-from model.preprocessing import PreparedPhoto, prepare_photo
+from model.likeness import SIDE, signatures
+from model.preprocessing import PreparedPhoto, prepare_photo, shrink
 from model.problems import PROBLEMS_FILE, load_problems
 
 RELEASED_FOLDER = Path(__file__).with_name("released")
 CURRENT_FILE = RELEASED_FOLDER / "current"
 """Holds the version in use: going back to an earlier model is a change of this one line."""
 
+FEATURES_OUTPUT = "features"
+"""Second output of a network, which those exported before 1.1.0 lack."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifiedPhoto:
-    """What is said of one photo, and its upright dimensions."""
+    """What is said of one photo, and its upright dimensions; when described, also what it looks like."""
 
     decision: Decision
     width: int
     height: int
+    signature: npt.NDArray[np.float32] | None = field(default=None, compare=False)
+    """(FREQUENCIES²,) float32 of the whole photo, see model/likeness.py; None unless described."""
+    features: npt.NDArray[np.float16] | None = field(default=None, compare=False)
+    """(1280,) float16, what the network saw before it scored; None unless described, or if the network hides it."""
 
 
 def current_release() -> Path:
@@ -53,6 +61,7 @@ class Classifier:
         self.card = card
         self.precision = precision
         self._session = session
+        self._shows_features = any(given.name == FEATURES_OUTPUT for given in session.get_outputs())
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1, precision: Precision | None = None) -> Self:
@@ -100,6 +109,13 @@ class Classifier:
         (logits,) = self._session.run(["logits"], {"pixels": pixels})
         return np.asarray(logits, dtype=np.float32)
 
+    def look(self, pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+        """(photos, 3, side, side) uint8 RGB → logits as above, and (photos, 1280) float32 features if it shows them."""
+        if not self._shows_features:
+            return self.logits(pixels), None
+        logits, features = self._session.run(["logits", FEATURES_OUTPUT], {"pixels": pixels})
+        return np.asarray(logits, dtype=np.float32), np.asarray(features, dtype=np.float32)
+
     def calibrate(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """(photos, labels) logits → (photos, labels) float32 probabilities 0-1, in the order of the card."""
         columns = [self.card.calibration[label].scores(logits[:, i]) for i, label in enumerate(self.card.labels)]
@@ -122,10 +138,29 @@ class Classifier:
         """
         return [self._classify_one(photo) for photo in photos]
 
+    def describe(self, photos: Sequence[bytes]) -> list[ClassifiedPhoto]:
+        """Like `classify`, with signature and features: what a case keeps to be compared with later photos.
+
+        Raises:
+            PhotoError: one of them is not a usable photo.
+        """
+        return [self._describe_one(photo) for photo in photos]
+
     def _classify_one(self, photo: bytes) -> ClassifiedPhoto:
         prepared = self.prepare(photo)
         decision = self.decide(self.scores(prepared.pixels[None])[0])
         return ClassifiedPhoto(decision=decision, width=prepared.width, height=prepared.height)
+
+    def _describe_one(self, photo: bytes) -> ClassifiedPhoto:
+        prepared = self.prepare(photo)
+        logits, features = self.look(prepared.pixels[None])
+        return ClassifiedPhoto(
+            decision=self.decide(self.calibrate(logits)[0]),
+            width=prepared.width,
+            height=prepared.height,
+            signature=signatures(shrink(prepared.pixels, SIDE))[0],
+            features=None if features is None else features[0].astype(np.float16),
+        )
 
 
 def _check_signature(network: Path, card: ModelCard, session: onnxruntime.InferenceSession) -> None:

@@ -71,6 +71,12 @@ def prepare_photo(data: bytes, side: int) -> PreparedPhoto:
     return PreparedPhoto(pixels=pixels, width=width, height=height)
 
 
+def shrink(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """(3, larger, larger) uint8 of a prepared photo → (3, side, side) uint8: a second resize instead of a decoding."""
+    image = Image.fromarray(pixels.transpose(1, 2, 0)).resize((side, side), Image.Resampling.BILINEAR)
+    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+
+
 def check_photo(data: bytes) -> tuple[int, int]:
     """Upright (width, height) from the header alone, refusing what its header shows to be unusable. Decodes nothing.
 

@@ -76,8 +76,11 @@ class Engine:
         self.warm = True
         log.info("warmed up in %.0f ms", (time.perf_counter() - started) * 1000)
 
-    async def examine(self, photos: Sequence[bytes]) -> list[ExaminedPhoto]:
+    async def examine(self, photos: Sequence[bytes], *, described: bool = False) -> list[ExaminedPhoto]:
         """All photos of one case, in order; each is a job of its own, so that a case uses every core.
+
+        Args:
+            described: with signature and features, for what is kept and compared later.
 
         Raises:
             Refusal: the queue is full, or a photo cannot be used; nothing is half-answered.
@@ -88,7 +91,7 @@ class Engine:
         try:
             if len(photos) > 1:  # a single photo is checked by its header before it is decoded anyway
                 await self._run(partial(_check_headers, photos))
-            return await self._examine_each(photos)
+            return await self._examine_each(photos, described)
         finally:
             self._photos -= len(photos)
 
@@ -125,9 +128,9 @@ class Engine:
         """End the threads once their photos are done."""
         self._pool.shutdown(cancel_futures=True)
 
-    async def _examine_each(self, photos: Sequence[bytes]) -> list[ExaminedPhoto]:
+    async def _examine_each(self, photos: Sequence[bytes], described: bool) -> list[ExaminedPhoto]:
         jobs = [
-            asyncio.create_task(self._run(partial(self._examine_one, number, photo)))
+            asyncio.create_task(self._run(partial(self._examine_one, number, photo, described)))
             for number, photo in enumerate(photos)
         ]
         try:
@@ -149,13 +152,14 @@ class Engine:
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._handover.release))
         return await asyncio.wrap_future(future)
 
-    def _examine_one(self, number: int, photo: bytes) -> ExaminedPhoto:
+    def _examine_one(self, number: int, photo: bytes, described: bool) -> ExaminedPhoto:
         started = time.perf_counter()
         sha256 = hashlib.sha256(photo).hexdigest()
-        if self._answers is not None and (known := self._answers.find(sha256)) is not None:
+        if self._answers is not None and (known := self._answers.find(sha256, described=described)) is not None:
             return ExaminedPhoto(classified=known, sha256=sha256)
         try:
-            (classified,) = self.classifier.classify([photo])
+            look = self.classifier.describe if described else self.classifier.classify
+            (classified,) = look([photo])
         except PhotoError as error:
             raise Refusal.of_photo(error, number) from error
         if self._answers is not None:

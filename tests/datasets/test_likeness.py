@@ -1,4 +1,4 @@
-"""datasets/likeness.py: what counts as alike, on drawn scenes altered as copies on the web are."""
+"""Which photos of a set look alike, on drawn scenes altered as copies on the web are."""
 
 import io
 from pathlib import Path
@@ -8,8 +8,9 @@ import pytest
 from PIL import ImageEnhance, ImageOps
 
 from datasets.drawn import draw_photo
-from datasets.likeness import ALIKE, SIDE, alike_pairs, signatures
+from datasets.likeness import alike_pairs
 from datasets.manifest import read_manifest
+from model.likeness import ALIKE, SIDE, signatures
 from model.preprocessing import prepare_photo
 
 REAL = Path(__file__).parents[2].parent / "shared" / "photos" / "manifest.csv"

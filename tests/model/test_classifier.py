@@ -20,6 +20,8 @@ from model.card import (
 )
 from model.classifier import Classifier, current_release, has_vnni
 from model.errors import CardInvalid, LabelMismatch, NotAPhoto, ReleaseFileChanged, ReleaseFileMissing
+from model.likeness import SIDE, signatures
+from model.preprocessing import prepare_photo
 
 
 def encode(image, file_format="PNG"):
@@ -38,6 +40,19 @@ def test_the_model_in_use_classifies_each_photo_in_order():
     assert tuple(first.decision.scores) == classifier.card.labels
     assert all(0 <= score <= 1 for score in first.decision.scores.values())
     assert classifier.classify(photos[1:])[0].decision.scores == pytest.approx(second.decision.scores, abs=1e-5)
+
+
+def test_a_described_photo_says_the_same_and_keeps_what_it_looks_like():
+    classifier = Classifier.load(current_release())
+    photo = encode(Image.radial_gradient("L").convert("RGB"))
+
+    (plain,), (described,) = classifier.classify([photo]), classifier.describe([photo])
+
+    assert described == plain
+    assert plain.signature is None
+    assert plain.features is None
+    assert described.signature.dtype == np.float32
+    assert described.signature == pytest.approx(signatures(prepare_photo(photo, SIDE).pixels)[0], abs=0.05)
 
 
 def test_scores_do_not_depend_on_the_photos_beside_them():

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from model.errors import NotAPhoto, PhotoTooManyPixels, PhotoTooSmall, PhotoTruncated
-from model.preprocessing import check_photo, prepare_photo, read_photo
+from model.likeness import signatures
+from model.preprocessing import check_photo, prepare_photo, read_photo, shrink
 
 SIDE = 224
 
@@ -49,6 +50,17 @@ def test_decoding_at_reduced_scale_equals_full_decoding(width, height):
     assert difference.mean() <= 0.25
     assert np.percentile(difference, 99) <= 1
     assert (prepared.width, prepared.height) == (width, height)
+
+
+@pytest.mark.parametrize(("width", "height"), [(4000, 3000), (448, 300), (120, 400)])
+def test_a_prepared_photo_shrinks_to_what_decoding_it_at_that_side_would_give(width, height):
+    photo = encode(draw_scene(width, height), quality=90)
+
+    shrunk, decoded = shrink(prepare_photo(photo, SIDE).pixels, 64), prepare_photo(photo, 64).pixels
+
+    assert shrunk.shape == (3, 64, 64)
+    assert shrunk.flags["C_CONTIGUOUS"]
+    assert float(signatures(shrunk)[0] @ signatures(decoded)[0]) > 0.99
 
 
 def test_pixels_are_channels_first_rgb_bytes():

@@ -18,6 +18,10 @@ def counting(classifier):
             self.asked += 1
             return classifier.classify(photos)
 
+        def describe(self, photos):
+            self.asked += 1
+            return classifier.describe(photos)
+
     return Counting()
 
 
@@ -60,3 +64,31 @@ def test_an_answer_is_that_of_one_model(classifier, photo):
 
     assert one.find("hash") == answer
     assert other.find("hash") is None
+
+
+def test_a_plain_answer_does_not_pass_for_a_described_one_but_the_other_way_round(counting, photo):
+    async def run():
+        engine = Engine(counting, threads=1, queue_photos=9, queue_bytes=1_000, answer_cache_photos=10)
+        try:
+            wanted = (False, True, True, False)
+            return [(await engine.examine([photo()], described=described))[0] for described in wanted]
+        finally:
+            engine.close()
+
+    plain, described, again, plain_again = (answer.classified for answer in asyncio.run(run()))
+
+    assert counting.asked == 2
+    assert plain.signature is None
+    assert described.signature.shape == (256,)
+    assert again is described is plain_again
+    assert plain.decision == described.decision
+
+
+def test_a_described_answer_is_not_replaced_by_a_plain_one(classifier, photo):
+    (plain,), (described,) = classifier.classify([photo()]), classifier.describe([photo()])
+    answers = AnswerCache(5, "one")
+
+    answers.keep("hash", described)
+    answers.keep("hash", plain)
+
+    assert answers.find("hash", described=True) is described
