@@ -30,6 +30,8 @@ LEAST_REDUCED_SIDE = 2.5
 side that the network takes. That is within mean 0.25 and p99 1 grey level of full decoding; at twice the side it would
 be up to 0.7 and 4 (tests/model/test_preprocessing.py holds it at the limits)."""
 
+_COPY_QUALITY = 88
+_DECODING_ERRORS = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, MemoryError)
 _EXIF_ORIENTATION = 0x0112
 _TO_UPRIGHT = {  # EXIF 2.32, tag Orientation; 1 is upright already
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -95,6 +97,36 @@ def read_photo(data: bytes) -> Image.Image:
     return _decode_upright(_open_checked(data), None)
 
 
+def copy_photo(data: bytes, longest_side: int) -> bytes:
+    """A JPEG to keep: upright, at most `longest_side` pixels long, and nothing in it but the picture.
+
+    No place, time, device, comment or thumbnail survives. A colour profile is dropped, not applied: the copy holds the
+    values that the network saw.
+
+    Raises:
+        PhotoError: one of its kinds, when the bytes are not a usable photo.
+    """
+    image = _open_checked(data)
+    orientation = _orientation(image)
+    width, height = image.size
+    scale = min(1, longest_side / max(width, height))
+    target = (max(1, round(width * scale)), max(1, round(height * scale)))
+    try:
+        image.draft("RGB", target)  # JPEG only; never below the target
+        image.load()
+        picture = _to_rgb(image)
+    except _DECODING_ERRORS as error:
+        raise PhotoTruncated(str(error)) from error
+    if picture.size != target:
+        picture = picture.resize(target, Image.Resampling.LANCZOS)
+    if orientation in _TO_UPRIGHT:
+        picture = picture.transpose(_TO_UPRIGHT[orientation])
+    picture.info.clear()  # Pillow would write a comment that it found
+    copy = io.BytesIO()
+    picture.save(copy, "JPEG", quality=_COPY_QUALITY)
+    return copy.getvalue()
+
+
 def _open_checked(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -119,7 +151,7 @@ def _decode_upright(image: Image.Image, side: int | None) -> Image.Image:
             image.draft("RGB", (width // reduction, height // reduction))  # JPEG only; elsewhere it does nothing
         image.load()
         upright = _to_rgb(image)
-    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError, MemoryError) as error:
+    except _DECODING_ERRORS as error:
         raise PhotoTruncated(str(error)) from error
     return upright.transpose(_TO_UPRIGHT[orientation]) if orientation in _TO_UPRIGHT else upright
 

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from model.errors import ModelError
 from serve.database import Database, DatabaseUnusable, default_url
 from serve.keys import Keys, KeysError
+from serve.photos.store import PhotoStoreUnusable, default_photo_url, open_photo_store
 from serve.settings import Settings
 from serve.workers import run_workers
 
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _manage_keys(Keys(settings.data_folder), given)
             return 0
         return _serve(settings)
-    except (CannotStart, DatabaseUnusable, KeysError, ModelError) as error:
+    except (CannotStart, DatabaseUnusable, KeysError, ModelError, PhotoStoreUnusable) as error:
         print(f"python -m serve: {error}", file=sys.stderr)
         return _FAILED
 
@@ -114,6 +115,7 @@ def _run(settings: Settings, listening: socket.socket) -> int:
     from serve.protocol import UploadProtocol
 
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken body; we refuse those
+    open_photo_store(settings.photo_store_url or default_photo_url(settings.data_folder))  # says it in one sentence
     classifier = load_classifier(settings)
     try:
         app = create_app(settings, classifier)

@@ -24,6 +24,8 @@ from serve.engine import Engine
 from serve.headers import SecurityHeaders
 from serve.keys import Keys
 from serve.openapi import DESCRIPTION, TAGS, describe
+from serve.photos.keeping import PhotoKeeper
+from serve.photos.store import default_photo_url, open_photo_store
 from serve.refusals import Refusal
 from serve.service import Service
 from serve.settings import Settings
@@ -67,6 +69,9 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
         )
         database = Database(settings.database_url or default_url(settings.data_folder))
         await run_in_threadpool(database.migrate)
+        photo_store = await run_in_threadpool(
+            open_photo_store, settings.photo_store_url or default_photo_url(settings.data_folder)
+        )
         app.state.service = Service(
             settings=settings,
             engine=engine,
@@ -74,6 +79,15 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
             code_tables=code_tables,
             keys=Keys(settings.data_folder),
             database=database,
+            photo_store=photo_store,
+            photo_keeper=PhotoKeeper(
+                database,
+                photo_store,
+                policy=settings.keep_photos,
+                originals=settings.keep_originals,
+                longest_side=settings.kept_photo_side,
+                loose_file_seconds=settings.loose_file_seconds,
+            ),
         )
         warming_up = asyncio.create_task(_warm_up(engine))
         yield

@@ -10,6 +10,8 @@ from model.problems import Problem
 from serve.database import Database
 from serve.engine import Engine
 from serve.keys import Keys
+from serve.photos.keeping import PhotoKeeper
+from serve.photos.store import PhotoStore
 from serve.settings import Settings
 
 
@@ -23,6 +25,8 @@ class Service:
     code_tables: Mapping[str, CodeTable]
     keys: Keys
     database: Database
+    photo_store: PhotoStore
+    photo_keeper: PhotoKeeper
 
 
 def service_of(request: Request) -> Service:

@@ -1,6 +1,7 @@
 """What an operator may vary. Read from the environment, XUNTU_<NAME>, by whoever starts the service."""
 
 import os
+from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,14 @@ from model.problems import Language
 def _cores() -> int:
     """Cores this process may use: fewer than the machine has where an administrator pinned it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class KeepPhotos(StrEnum):
+    """Of which cases the photos are kept."""
+
+    NEVER = "never"
+    REVIEW_ONLY = "review_only"  # where a person should look
+    ALWAYS = "always"
 
 
 class Settings(BaseSettings):
@@ -38,6 +47,21 @@ class Settings(BaseSettings):
     """Holds keys.json, the database and the kept photos unless their settings say otherwise; made when missing."""
     database_url: str | None = None
     """sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; by default a SQLite file in the data folder."""
+
+    photo_store_url: str | None = None
+    """file:///FOLDER or s3://BUCKET/PREFIX; by default a folder in the data folder."""
+    keep_photos: KeepPhotos = KeepPhotos.REVIEW_ONLY
+    """Of which cases photos are kept: never, review_only or always."""
+    keep_originals: bool = False
+    """Keep the file as it was sent, with its place and time, beside the copy."""
+    kept_photo_side: int = Field(default=1600, ge=256, le=8000)
+    """Longest side of a kept copy, in pixels."""
+    loose_file_seconds: int = Field(default=600, ge=60)
+    """A stored file that no case names is removed after this time; a case must be saved within half of it."""
+    retention_days: int = Field(default=180, ge=0)
+    """Cases are purged this long after they were sent, whatever their status; 0 keeps them."""
+    photo_retention_days: int = Field(default=30, ge=0)
+    """Kept photos of cases closed or dismissed are removed this long after the case last changed; 0 keeps them."""
 
     standard: str = DEFAULT_STANDARD
     """Code table used where a request names none."""

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from model.errors import NotAPhoto, PhotoTooManyPixels, PhotoTooSmall, PhotoTruncated
 from model.likeness import signatures
-from model.preprocessing import check_photo, prepare_photo, read_photo, shrink
+from model.preprocessing import check_photo, copy_photo, prepare_photo, read_photo, shrink
 
 SIDE = 224
 
@@ -173,3 +173,87 @@ def test_a_photo_cut_off_is_refused(file_format, kept):
 
     with pytest.raises((PhotoTruncated, NotAPhoto)):
         prepare_photo(photo[: int(len(photo) * kept)], 32)
+
+
+# ---- the copy that is kept ----
+
+
+def with_metadata(image, file_format="JPEG", orientation=6):
+    """A photo file that says who took it, where, with what, and what they thought."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "MAKER-OF-PHONE"
+    exif.get_ifd(0x8825).update({1: "N", 2: (31.0, 14.0, 5.0), 3: "E", 4: (121.0, 28.0, 7.0), 29: "GPSDATE-2026"})
+    options = {
+        "exif": exif.tobytes(),
+        "icc_profile": b"ICC-PROFILE" + bytes(200),
+        "xmp": b"<x:xmpmeta>XMP-PACKET</x:xmpmeta>",
+    }
+    if file_format == "JPEG":
+        options["comment"] = b"COMMENT-OF-MINE"
+    return encode(image, file_format, **options)
+
+
+MARKS = (b"MAKER-OF-PHONE", b"GPSDATE-2026", b"ICC-PROFILE", b"XMP-PACKET", b"COMMENT-OF-MINE")
+
+
+def test_a_copy_holds_nothing_but_the_picture():
+    photo = with_metadata(Image.new("RGB", (400, 300), (90, 120, 60)))
+    assert all(mark in photo for mark in MARKS)
+
+    copy = copy_photo(photo, 1600)
+
+    assert not [mark for mark in MARKS if mark in copy]
+    assert not [mark for mark in (b"Exif", b"ICC_PROFILE", b"ns.adobe.com") if mark in copy]
+    assert set(Image.open(io.BytesIO(copy)).info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "HEIF"])
+def test_a_copy_is_upright(file_format):
+    lying = Image.new("RGB", (400, 200), "white")
+    ImageDraw.Draw(lying).rectangle((0, 160, 40, 200), fill=(220, 0, 0))  # bottom left, top left once turned
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = encode(lying, file_format, exif=exif.tobytes())
+
+    copy = Image.open(io.BytesIO(copy_photo(photo, 1600)))
+
+    assert (copy.format, copy.mode, copy.size) == ("JPEG", "RGB", (200, 400))
+    red, green, _ = copy.getpixel((15, 15))
+    assert red > 180 and green < 60
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "longest", "expected"),
+    [
+        (4000, 3000, 1600, (1600, 1200)),
+        (3000, 4000, 1600, (1200, 1600)),
+        (1601, 801, 1600, (1600, 800)),
+        (640, 480, 1600, (640, 480)),  # never enlarged
+        (6000, 40, 1600, (1600, 11)),
+    ],
+)
+def test_a_copy_is_as_large_as_asked_for_and_no_larger(width, height, longest, expected):
+    copy = Image.open(io.BytesIO(copy_photo(encode(draw_scene(width, height), quality=90), longest)))
+
+    assert copy.size == expected
+
+
+def test_a_copy_decoded_at_reduced_scale_looks_like_one_that_was_not():
+    photo = encode(draw_scene(4000, 3000), quality=90)
+
+    copy = np.asarray(Image.open(io.BytesIO(copy_photo(photo, 1600)))).astype(int)
+
+    full = np.asarray(Image.open(io.BytesIO(photo)).resize((1600, 1200), Image.Resampling.LANCZOS)).astype(int)
+    assert np.abs(copy - full).mean() < 4  # the JPEG itself costs about 3
+
+
+def test_transparency_is_white_in_a_copy():
+    photo = encode(Image.new("RGBA", (64, 64), (255, 0, 0, 0)), "PNG")
+
+    assert Image.open(io.BytesIO(copy_photo(photo, 1600))).getpixel((32, 32)) == (255, 255, 255)
+
+
+def test_a_damaged_photo_is_not_copied():
+    with pytest.raises(PhotoTruncated):
+        copy_photo(encode(draw_scene(400, 300))[:3000], 1600)
