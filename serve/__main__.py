@@ -120,7 +120,7 @@ def _run(settings: Settings, listening: socket.socket) -> int:
     try:
         app = create_app(settings, classifier)
     except ValueError as error:
-        raise CannotStart(f"{error}; correct XUNTU_STANDARD") from error
+        raise CannotStart(f"{error}; settings are listed in docs/settings.md") from error
     config = uvicorn.Config(
         app,
         http=UploadProtocol,  # reads on after an early answer, so that a client in mid-upload sees why it is refused

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,11 +15,12 @@ from starlette.requests import ClientDisconnect
 
 from model.classifier import Classifier, current_release
 from model.codes import load_code_tables
-from model.problems import Language, load_problems
+from model.problems import Language, Problem, load_problems
 from serve.api import classify, health, page
 from serve.api import model as model_resource
 from serve.api import problems as problems_resource
 from serve.database import Database, default_url
+from serve.district import DistrictCodeTable, apply_replacements
 from serve.engine import Engine
 from serve.headers import SecurityHeaders
 from serve.keys import Keys
@@ -51,12 +52,10 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
         classifier: already loaded; by default the application loads it when it starts.
 
     Raises:
-        ValueError: the default standard is not known.
+        ValueError: the default standard is not known, or the district's codes cannot be.
     """
     problems = load_problems()
-    code_tables = load_code_tables(problems)
-    if settings.standard not in code_tables:
-        raise ValueError(f"standard is {settings.standard!r}, known are {', '.join(code_tables)}")
+    code_tables = _district_codes(settings, problems)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -113,6 +112,16 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
     _answer_errors(app, settings.language)
     describe(app)
     return app
+
+
+def _district_codes(settings: Settings, problems: Mapping[str, Problem]) -> Mapping[str, DistrictCodeTable]:
+    national = load_code_tables(problems)
+    if settings.standard not in national:
+        raise ValueError(f"XUNTU_STANDARD is {settings.standard!r}, known are {', '.join(national)}")
+    try:
+        return apply_replacements(national, problems, settings.codes, settings.region)
+    except ValueError as error:
+        raise ValueError(f"XUNTU_CODES: {error}") from error
 
 
 async def _warm_up(engine: Engine) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from model.codes import CodeTable
 from model.problems import Problem
 from serve.database import Database
+from serve.district import DistrictCodeTable
 from serve.engine import Engine
 from serve.keys import Keys
 from serve.photos.keeping import PhotoKeeper
@@ -22,7 +22,7 @@ class Service:
     settings: Settings
     engine: Engine
     problems: Mapping[str, Problem]
-    code_tables: Mapping[str, CodeTable]
+    code_tables: Mapping[str, DistrictCodeTable]
     keys: Keys
     database: Database
     photo_store: PhotoStore

@@ -4,14 +4,15 @@ import os
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, PlainValidator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.card import Precision
 from model.codes import DEFAULT_STANDARD
 from model.problems import Language
+from serve.district import Replacements, read_replacements
 
 
 def _cores() -> int:
@@ -65,6 +66,12 @@ class Settings(BaseSettings):
 
     standard: str = DEFAULT_STANDARD
     """Code table used where a request names none."""
+    region: str | None = Field(default=None, pattern="^[0-9]{6}$")
+    """行政区划 of the district, 6 digits; stands before codes of 5 digits."""
+    codes: Annotated[Replacements, NoDecode, PlainValidator(read_replacements)] = Field(
+        default_factory=dict, validate_default=False
+    )
+    """Codes that the district uses instead of the national ones: JSON, by standard and problem."""
     language: Language = "zh"
     """Language of names and errors where a request names none: zh or en."""
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from model.codes import Code, CodeTable
 from model.decision import Verdict, decide_case
 from model.problems import Language
 from serve.access.caller import takes
 from serve.access.roles import EVERYONE
+from serve.district import DistrictCode, DistrictCodeTable
 from serve.engine import ExaminedPhoto
 from serve.intake import INTAKE_REFUSALS, photo_form, raw_photo, received, while_wanted
 from serve.openapi import refusals
@@ -37,6 +37,10 @@ class CodeAnswer(BaseModel):
     standard: str = Field(examples=["gbt-47678.5-2026"])
     kind: Literal["event", "component"]
     code: str = Field(examples=["06013"])
+    item_code: str | None = Field(
+        description="事项代码: 行政区划 and code; null where no region is set or the standard knows no such form",
+        examples=["44060706013"],
+    )
 
 
 class FoundProblem(BaseModel):
@@ -106,7 +110,7 @@ def _answer(
     photos: Sequence[UploadedPhoto],
     examined: Sequence[ExaminedPhoto],
     service: Service,
-    code_table: CodeTable,
+    code_table: DistrictCodeTable,
     language: Language,
 ) -> CaseAnswer:
     card = service.engine.classifier.card
@@ -119,7 +123,7 @@ def _answer(
     )
 
 
-def code_table_of(service: Service, standard: str | None) -> CodeTable:
+def code_table_of(service: Service, standard: str | None) -> DistrictCodeTable:
     """The code table that a request names, or the default.
 
     Raises:
@@ -132,7 +136,7 @@ def code_table_of(service: Service, standard: str | None) -> CodeTable:
 
 
 def found_problems(
-    scores: Mapping[str, float], service: Service, code_table: CodeTable, language: Language
+    scores: Mapping[str, float], service: Service, code_table: DistrictCodeTable, language: Language
 ) -> list[FoundProblem]:
     """Each problem with its name and its code, in the given order."""
     return [
@@ -159,5 +163,7 @@ def _photo_answer(photo: UploadedPhoto, examined: ExaminedPhoto) -> PhotoAnswer:
     )
 
 
-def _code_answer(code: Code | None) -> CodeAnswer | None:
-    return None if code is None else CodeAnswer(standard=code.standard, kind=code.kind, code=code.code)
+def _code_answer(code: DistrictCode | None) -> CodeAnswer | None:
+    if code is None:
+        return None
+    return CodeAnswer(standard=code.standard, kind=code.kind, code=code.code, item_code=code.item_code)

@@ -14,10 +14,11 @@ router = APIRouter(tags=["模型 Model"])
 
 
 class StandardCode(BaseModel):
-    """The code of a problem within one standard."""
+    """The code of a problem within one standard, as this district uses it."""
 
     kind: Literal["event", "component"]
     code: str
+    item_code: str | None = Field(description="事项代码: 行政区划 and code; null where there is none")
 
 
 class ProblemAnswer(BaseModel):
@@ -63,7 +64,7 @@ async def list_problems(request: Request) -> ProblemsAnswer:
                 not_zh=problem.not_zh,
                 not_en=problem.not_en,
                 codes={
-                    standard: StandardCode(kind=table[key].kind, code=table[key].code)
+                    standard: StandardCode(kind=table[key].kind, code=table[key].code, item_code=table[key].item_code)
                     for standard, table in service.code_tables.items()
                     if key in table
                 },

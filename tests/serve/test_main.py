@@ -58,7 +58,14 @@ def test_a_port_in_use_is_named(capsys):
         ("XUNTU_PORT", "http", "XUNTU_PORT is 'http'"),
         ("XUNTU_THREADS", "0", "XUNTU_THREADS is '0'"),
         ("XUNTU_QUEUE_PHOTOS", "1", "XUNTU_QUEUE_PHOTOS is 1"),
-        ("XUNTU_STANDARD", "gbt-1", "gbt-30428.2-2013"),
+        ("XUNTU_STANDARD", "gbt-1", "XUNTU_STANDARD is 'gbt-1', known are gbt-30428.2-2013"),
+        ("XUNTU_REGION", "4406", "XUNTU_REGION is '4406'"),
+        ("XUNTU_CODES", "{", "XUNTU_CODES is '{': not valid JSON"),
+        (
+            "XUNTU_CODES",
+            '{"gbt-47678.5-2026": {"pothole": "06013"}}',
+            "XUNTU_CODES: gbt-47678.5-2026: 'pothole' is not",
+        ),
         ("XUNTU_MODEL_FOLDER", "/nowhere", "/nowhere: card.json is missing"),
     ],
 )

@@ -21,6 +21,8 @@ def test_the_environment_is_read(monkeypatch, tmp_path):
         ({"threads": 0}, "threads"),
         ({"port": 65536}, "port"),
         ({"language": "fr"}, "language"),
+        ({"region": "44060"}, "region"),
+        ({"codes": "[]"}, "codes"),
         ({"queue_photos": 8}, "XUNTU_QUEUE_PHOTOS is 8"),
         ({"queue_bytes": 1_000_000}, "XUNTU_QUEUE_BYTES is 1000000"),
     ],

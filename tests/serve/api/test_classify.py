@@ -99,9 +99,24 @@ def test_problems_carry_the_name_and_the_code_that_were_asked_for(
     answer = serve_with(Seeing(classifier)).post(URL + query, files=form(photo())).json()
 
     assert answer["verdict"] == "problem"
-    assert answer["problems"][0] == {"key": "road_damage", "name": name, "score": 0.9912, "code": code}
+    assert answer["problems"][0] == {
+        "key": "road_damage",
+        "name": name,
+        "score": 0.9912,
+        "code": {**code, "item_code": None},
+    }
     assert answer["problems"][1]["key"] == "waterlogging"
     assert (answer["problems"][1]["code"] is None) == ("30428" not in query)
+
+
+def test_a_district_gets_its_own_codes(serve_with, classifier, photo, form):
+    service = serve_with(Seeing(classifier), region="440607", codes='{"gbt-47678.5-2026": {"road_damage": "06050"}}')
+
+    road_damage, waterlogging = service.post(URL, files=form(photo())).json()["problems"]
+
+    standard = {"standard": "gbt-47678.5-2026", "kind": "event"}
+    assert road_damage["code"] == {**standard, "code": "06050", "item_code": "44060706050"}
+    assert waterlogging["code"] is None
 
 
 @pytest.mark.parametrize(
