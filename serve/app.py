@@ -30,6 +30,7 @@ from serve.photos.store import default_photo_url, open_photo_store
 from serve.refusals import Refusal
 from serve.service import Service
 from serve.settings import Settings
+from serve.tasks import start_tasks
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +89,11 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
                 loose_file_seconds=settings.loose_file_seconds,
             ),
         )
+        tasks = start_tasks(app.state.service)
         warming_up = asyncio.create_task(_warm_up(engine))
         yield
         warming_up.cancel()
+        await tasks.end()
         engine.close()
         database.close()
 

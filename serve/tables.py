@@ -280,3 +280,12 @@ class LooseFile(Table):
 
     sha256: Mapped[str] = mapped_column(String(_SHA256), primary_key=True)
     noted_at: Mapped[datetime]
+
+
+class Lease(Table):
+    """Whose turn it is: of several processes, one does a periodic work until this moment. See serve/tasks.py."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(_KEY), primary_key=True)
+    until: Mapped[datetime]

@@ -80,6 +80,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_idempotent_answers_created_at"), "idempotent_answers", ["created_at"], unique=False)
     op.create_table(
+        "leases",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+    )
+    op.create_table(
         "loose_files",
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
@@ -213,6 +219,7 @@ def downgrade() -> None:
     op.drop_table("case_duplicates")
     op.drop_table("webhook_endpoints")
     op.drop_table("loose_files")
+    op.drop_table("leases")
     op.drop_index(op.f("ix_idempotent_answers_created_at"), table_name="idempotent_answers")
     op.drop_table("idempotent_answers")
     op.drop_index(op.f("ix_cases_status_created_at"), table_name="cases")
