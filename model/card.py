@@ -69,6 +69,7 @@ class ModelCard:
     input_side: int  # pixels; the network takes (photos, 3, side, side) uint8 RGB
     resize_rule: str = RESIZE_RULE
     precision: Precision = "fp32"  # what is served unless the operator says otherwise
+    same_place: float | None = None  # cosine of two photos' features from which they may show the same kind of place
     quantization: Mapping[str, Any] = field(default_factory=dict)  # figures that decided the precision
     data: Mapping[str, Any] = field(default_factory=dict)  # fingerprint of the photos it learned from
     evaluation: Mapping[str, Any] = field(default_factory=dict)  # figures measured on photos it never saw
@@ -86,6 +87,8 @@ class ModelCard:
             raise ValueError(f"resize_rule is {self.resize_rule!r}, this version prepares photos by {RESIZE_RULE!r}")
         if self.precision not in ("fp32", "int8"):
             raise ValueError(f"precision must be fp32 or int8, found {self.precision!r}")
+        if self.same_place is not None and not 0 < self.same_place <= 1:
+            raise ValueError(f"same_place must be a cosine above 0 and at most 1, or null, found {self.same_place}")
 
     def fingerprint(self) -> str:
         """Hex SHA-256 of all that decides an answer: the network, calibration, thresholds and input."""

@@ -1,8 +1,12 @@
-"""Scores + card → what is said of a photo and of a case. The threshold rule lives here and only here."""
+"""Scores + card → what is said of a photo, a case and its after-photos. The threshold rules live here and only here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from model.card import ModelCard
 
@@ -26,6 +30,53 @@ class Decision:
     """Problem key → score: the probability 0-1, after calibration, that the photo shows it; every label of the card."""
 
 
+class Outcome(StrEnum):
+    """What photos taken after the work say of a case."""
+
+    RESOLVED = "resolved"
+    STILL_PRESENT = "still_present"
+    CANNOT_TELL = "cannot_tell"  # a person should look
+
+
+class Reason(StrEnum):
+    """Why an outcome is what it is."""
+
+    PROBLEM_FOUND = "problem_found"  # still present: an after-photo shows a problem of the case
+    PROBLEM_GONE = "problem_gone"  # resolved: every problem is ruled out, at what seems to be the same kind of place
+    SCORE_BETWEEN_THRESHOLDS = "score_between_thresholds"  # a problem can be neither found nor ruled out
+    PROBLEM_NOT_SCORED = "problem_not_scored"  # a person gave the case a problem that the model does not know
+    NOTHING_TO_COMPARE = "nothing_to_compare"  # no features of the report, of another model, or a card without a rule
+    OTHER_PLACE = "other_place"  # too few after-photos look like the report's: another place, or a frame of nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerificationDecision:
+    """What is said of a case's after-photos, and the figures it follows from."""
+
+    outcome: Outcome
+    reason: Reason
+    scores: Mapping[str, float]
+    """Problem key → highest score among the after-photos; every label of the card."""
+    places: tuple[float | None, ...]
+    """For each after-photo, the highest cosine of its features and those of a photo of the report; None where there
+    was nothing to compare. A sanity check: it tells a wall from a road, never one wall from another."""
+
+
+Features = npt.NDArray[np.float16]
+
+
+class SeenPhoto(Protocol):
+    """A photo with what was said of it and what the network saw: model.classifier.ClassifiedPhoto, described."""
+
+    @property
+    def decision(self) -> Decision:
+        """What is said of it."""
+
+    @property
+    def features(self) -> Features | None:
+        """(1280,) float16."""
+
+
 def decide(scores: Mapping[str, float], card: ModelCard) -> Decision:
     """Apply the card's thresholds: found from `upper` up, for a person from `lower` up."""
     found = [label for label in card.labels if scores[label] >= card.thresholds[label].upper]
@@ -47,3 +98,61 @@ def decide_case(photos: Sequence[Decision], card: ModelCard) -> Decision:
     if not photos:
         raise ValueError("a case needs at least one photo, found none")
     return decide({label: max(photo.scores[label] for photo in photos) for label in card.labels}, card)
+
+
+def decide_verification(
+    problems: Sequence[str],
+    before: Sequence[Features | None],
+    after: Sequence[SeenPhoto],
+    card: ModelCard,
+    *,
+    before_fingerprint: str,
+) -> VerificationDecision:
+    """Whether the problems of a case are gone, by photos taken after the work.
+
+    Resolved needs both: no after-photo leaves room for any problem of the case, and at least half of the after-photos
+    look like the same kind of place as a photo of the report. Half, because patrols send an overview and a close-up,
+    and a close-up of clean ground looks like nothing that was reported; not one of many, because each further photo of
+    anywhere would be one more chance to pass.
+
+    Args:
+        problems: keys of what the case has now.
+        before: (1280,) features of each photo of the report.
+        before_fingerprint: of the card of the model that saw the report; another model's features compare to nothing.
+
+    Raises:
+        ValueError: no problem or no after-photo.
+    """
+    if not problems or not after:
+        raise ValueError(f"a check needs a problem and an after-photo, found {len(problems)} and {len(after)}")
+    scores = decide_case([photo.decision for photo in after], card).scores
+    comparable = [] if before_fingerprint != card.fingerprint() else [seen for seen in before if seen is not None]
+    places = tuple(_place(photo.features, comparable) for photo in after)
+
+    def say(outcome: Outcome, reason: Reason) -> VerificationDecision:
+        return VerificationDecision(outcome=outcome, reason=reason, scores=scores, places=places)
+
+    scored = [key for key in problems if key in card.labels]
+    if any(scores[key] >= card.thresholds[key].upper for key in scored):
+        return say(Outcome.STILL_PRESENT, Reason.PROBLEM_FOUND)
+    if any(scores[key] >= card.thresholds[key].lower for key in scored):
+        return say(Outcome.CANNOT_TELL, Reason.SCORE_BETWEEN_THRESHOLDS)
+    if len(scored) < len(problems):
+        return say(Outcome.CANNOT_TELL, Reason.PROBLEM_NOT_SCORED)
+    known = [place for place in places if place is not None]
+    if card.same_place is None or not known:
+        return say(Outcome.CANNOT_TELL, Reason.NOTHING_TO_COMPARE)
+    if 2 * sum(place >= card.same_place for place in known) < len(after):
+        return say(Outcome.CANNOT_TELL, Reason.OTHER_PLACE)
+    return say(Outcome.RESOLVED, Reason.PROBLEM_GONE)
+
+
+def cosine(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
+    """Of two photos' features, of one length each; 0 where either is all zeros."""
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths else 0.0
+
+
+def _place(features: Features | None, before: Sequence[Features]) -> float | None:
+    return max((cosine(features, seen) for seen in before), default=None) if features is not None else None

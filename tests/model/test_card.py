@@ -41,6 +41,8 @@ def test_calibration_turns_logits_into_probabilities():
         pytest.param({"labels": ("graffiti",)}, "thresholds are for", id="thresholds of a label that is not there"),
         pytest.param({"input_side": 16}, "at least 32", id="too small an input"),
         pytest.param({"precision": "int4"}, "precision must be", id="a precision nobody wrote"),
+        pytest.param({"same_place": 1.5}, "cosine above 0", id="no cosine"),
+        pytest.param({"same_place": 0.0}, "cosine above 0", id="a cosine that everything passes"),
         pytest.param({"resize_rule": "crop"}, "prepares photos by", id="another way to prepare photos"),
     ],
 )
@@ -97,4 +99,5 @@ def test_the_fingerprint_changes_with_what_decides_an_answer_and_with_nothing_el
     other = replace(CARD, thresholds={**CARD.thresholds, "graffiti": Threshold(lower=0.2, upper=0.61)})
 
     assert same.fingerprint() == CARD.fingerprint()
+    assert replace(CARD, same_place=0.5).fingerprint() != CARD.fingerprint()
     assert other.fingerprint() != CARD.fingerprint()
