@@ -1,7 +1,7 @@
 """Start the service, or manage its keys.
 
     python -m serve [--host ADDRESS] [--port PORT] [--workers N]
-    python -m serve keys add NAME | list | revoke NAME
+    python -m serve keys add NAME --role ROLE [--requests-per-minute N] | list | revoke NAME
 
 Settings come from the environment, XUNTU_<NAME>; see docs/settings.md. Whatever keeps the service from starting is said
 in one sentence.
@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from model.errors import ModelError
+from serve.access.roles import Role
 from serve.database import Database, DatabaseUnusable, default_url
-from serve.keys import Keys, KeysError
 from serve.photos.store import PhotoStoreUnusable, default_photo_url, open_photo_store
 from serve.settings import Settings
 from serve.workers import run_workers
@@ -45,10 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             {name: getattr(given, name) for name in ("host", "port", "workers") if getattr(given, name)}
         )
         if given.command == "keys":
-            _manage_keys(Keys(settings.data_folder), given)
+            _check_data_folder(settings.data_folder)
+            _manage_keys(settings, given)
             return 0
         return _serve(settings)
-    except (CannotStart, DatabaseUnusable, KeysError, ModelError, PhotoStoreUnusable) as error:
+    except (CannotStart, DatabaseUnusable, ModelError, PhotoStoreUnusable) as error:
         print(f"python -m serve: {error}", file=sys.stderr)
         return _FAILED
 
@@ -60,7 +61,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", help="processes, for machines of many cores (XUNTU_WORKERS, 1)")
     commands = parser.add_subparsers(dest="command", metavar="keys")
     keys = commands.add_parser("keys", help="make, list and revoke keys").add_subparsers(dest="action", required=True)
-    keys.add_parser("add", help="make a key and show it once").add_argument("name")
+    add = keys.add_parser("add", help="make a key and show it once")
+    add.add_argument("name", help="whose or what it is; unique for ever")
+    add.add_argument("--role", required=True, choices=[str(role) for role in Role], help="what it is for")
+    add.add_argument("--requests-per-minute", type=int, help="0: without limit (XUNTU_REQUESTS_PER_MINUTE)")
     keys.add_parser("list", help="names and dates of all keys")
     keys.add_parser("revoke", help="make a key useless at once").add_argument("name")
     return parser.parse_args(arguments)
@@ -77,31 +81,24 @@ def _read_settings(given: dict[str, Any]) -> Settings:
         raise CannotStart(f"{where}{message}; settings are listed in docs/settings.md") from error
 
 
-def _manage_keys(keys: Keys, given: argparse.Namespace) -> None:
-    if given.action == "add":
-        token = keys.add(given.name)
-        print(f"Key {given.name!r}, shown this once; send it as the header  Authorization: Bearer {token}")
-    elif given.action == "revoke":
-        keys.revoke(given.name)
-        print(f"Key {given.name!r} is revoked.")
-    else:
-        for key in keys.all():
-            print(f"{key.created}  {key.name}")
+def _manage_keys(settings: Settings, given: argparse.Namespace) -> None:
+    from serve.access.command import manage_keys
+    from serve.access.keys import KeysError
+
+    with _opened_database(settings) as database:
+        try:
+            for line in manage_keys(database, given):
+                print(line)
+        except KeysError as error:
+            raise CannotStart(str(error)) from error
 
 
 def _serve(settings: Settings) -> int:
     _check_data_folder(settings.data_folder)
-    if settings.keys_required and not Keys(settings.data_folder).all():
-        raise CannotStart(
-            f"on {settings.host} others can reach the service, so it needs a key; "
-            "make one: python -m serve keys add NAME"
-        )
+    _check_old_keys(settings.data_folder)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    database = Database(settings.database_url or default_url(settings.data_folder))
-    try:
-        database.migrate()  # once, before there are several workers
-    finally:
-        database.close()
+    with _opened_database(settings) as database:  # brought to this version once, before there are several workers
+        _check_keys(settings, database)
     with _listen(settings.host, settings.port) as listening:
         serve = partial(_run, settings, listening)
         return serve() if settings.workers == 1 else run_workers(settings.workers, serve)
@@ -137,6 +134,37 @@ def _run(settings: Settings, listening: socket.socket) -> int:
     with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has ended in order
         uvicorn.Server(config).run(sockets=[listening])
     return 0
+
+
+@contextlib.contextmanager
+def _opened_database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.database_url or default_url(settings.data_folder))
+    try:
+        database.migrate()
+        yield database
+    finally:
+        database.close()
+
+
+def _check_keys(settings: Settings, database: Database) -> None:
+    from serve.access.keys import list_keys
+
+    if not settings.keys_required:
+        return
+    with database.reading() as session:
+        if all(key.revoked_at for key in list_keys(session)):
+            raise CannotStart(
+                f"on {settings.host} others can reach the service, so it needs a key; "
+                "make one: python -m serve keys add NAME --role admin"
+            )
+
+
+def _check_old_keys(data_folder: Path) -> None:
+    """Keys of before there was a database: without a word they would just have stopped opening anything."""
+    file = data_folder / "keys.json"
+    if file.exists():
+        cure = "make them again (python -m serve keys add NAME --role ROLE) and delete the file"
+        raise CannotStart(f"{file}: keys are kept in the database now and these open nothing; {cure}")
 
 
 def _check_data_folder(folder: Path) -> None:

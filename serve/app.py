@@ -16,14 +16,14 @@ from starlette.requests import ClientDisconnect
 from model.classifier import Classifier, current_release
 from model.codes import load_code_tables
 from model.problems import Language, Problem, load_problems
-from serve.api import classify, health, page
+from serve.access.gate import Gate
+from serve.api import classify, health, keys, page, session
 from serve.api import model as model_resource
 from serve.api import problems as problems_resource
 from serve.database import Database, default_url
 from serve.district import DistrictCodeTable, apply_replacements
 from serve.engine import Engine
 from serve.headers import SecurityHeaders
-from serve.keys import Keys
 from serve.openapi import DESCRIPTION, TAGS, describe
 from serve.photos.keeping import PhotoKeeper
 from serve.photos.store import default_photo_url, open_photo_store
@@ -72,12 +72,13 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
         photo_store = await run_in_threadpool(
             open_photo_store, settings.photo_store_url or default_photo_url(settings.data_folder)
         )
+        gate = Gate(settings, database)
         app.state.service = Service(
             settings=settings,
             engine=engine,
             problems=problems,
             code_tables=code_tables,
-            keys=Keys(settings.data_folder),
+            gate=gate,
             database=database,
             photo_store=photo_store,
             photo_keeper=PhotoKeeper(
@@ -95,6 +96,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
         warming_up.cancel()
         await tasks.end()
         engine.close()
+        gate.close()
         database.close()
 
     app = FastAPIOffline(
@@ -108,7 +110,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
         favicon_url="/web/icon.svg",
     )
     app.add_middleware(SecurityHeaders)
-    for resource in (classify, model_resource, problems_resource):
+    for resource in (classify, model_resource, problems_resource, keys, session):
         app.include_router(resource.router, prefix="/v1")
     app.include_router(health.router)
     page.add_page(app)
@@ -164,6 +166,8 @@ def _answer_errors(app: FastAPI, default_language: Language) -> None:
 
 
 def _refusal_of_parameter(error: dict[str, Any]) -> Refusal:
+    if error["type"] == "json_invalid":
+        return Refusal("bad_request", reason="the body is not JSON")
     expected = error.get("ctx", {}).get("expected", error["msg"])
     return Refusal("invalid_parameter", parameter=error["loc"][-1], found=repr(error["input"]), expected=expected)
 
@@ -178,5 +182,7 @@ def _refusal_of_route(request: Request, error: HTTPException) -> Refusal:
             return Refusal(
                 "method_not_allowed", path=path, method=request.method, allowed=allowed, headers={"Allow": allowed}
             )
+        case 413:
+            return Refusal("body_too_large")
         case _:
             return Refusal("bad_request", reason=error.detail)

@@ -1,10 +1,14 @@
 """What /openapi.json says beyond the routes: what the service is, and how it refuses."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import RouteContext, iter_route_contexts
 
+from serve.access.roles import Role
+from serve.access.sessions import COOKIE, CSRF_HEADER
 from serve.refusals import MEDIA_TYPE, TEXTS, Refused
 
 DESCRIPTION = """\
@@ -17,14 +21,25 @@ Errors are RFC 9457 `application/problem+json`; their `code` never changes and i
 TAGS = [
     {"name": "识别 Classify"},
     {"name": "模型 Model"},
+    {"name": "访问 Access"},
     {"name": "运行状态 Health"},
 ]
 
-_KEY_SCHEME = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": "xt_…；仅在本机监听时不需要 · not demanded where the service listens on this machine only",
+_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "xt_…；仅在本机监听时不需要 · not demanded where the service listens on this machine only",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"POST /v1/session；修改请求须带 {CSRF_HEADER} · what changes something needs {CSRF_HEADER} too",
+    },
 }
+_GATE_REFUSALS = ("unauthorized", "forbidden", "too_many_requests")
+_READING = ("get", "head")
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -38,7 +53,7 @@ def refusals(*codes: str) -> Responses:
 
 
 def describe(app: FastAPI) -> None:
-    """Add the body of refusals and the keys to the document that FastAPI makes."""
+    """Add to the document that FastAPI makes: the body of refusals, and whom each route takes and refuses."""
     of_routes = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -46,13 +61,48 @@ def describe(app: FastAPI) -> None:
         components = document["components"]
         if "Refused" not in components["schemas"]:
             components["schemas"]["Refused"] = Refused.model_json_schema()
-            components["securitySchemes"] = {"key": _KEY_SCHEME}
-            for path, operations in document["paths"].items():
-                for operation in operations.values():
-                    operation["security"] = [{"key": []}, {}] if path.startswith("/v1/") else []
+            components["securitySchemes"] = _SCHEMES
+            for route in iter_route_contexts(app.routes):
+                operations = document["paths"].get(getattr(route, "path_format", None), {})
+                for method in {method.lower() for method in route.methods or ()} & set(operations):
+                    _describe_access(operations[method], method, roles_of(route))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
+
+
+def roles_of(route: RouteContext) -> frozenset[Role] | None:
+    """Whom a route takes; None where it asks nobody."""
+    for dependency in getattr(route, "dependencies", None) or ():
+        roles: frozenset[Role] | None = getattr(dependency.dependency, "roles", None)
+        if roles is not None:
+            return roles
+    return None
+
+
+def _describe_access(operation: dict[str, Any], method: str, roles: frozenset[Role] | None) -> None:
+    if roles is None:
+        operation["security"] = []
+        return
+    named = [role for role in Role if role in roles]
+    operation["security"] = [{"key": []}, {"session": []}, {}]
+    operation["x-roles"] = [str(role) for role in named]
+    words = "角色 Roles: " + ", ".join(f"`{role}`" for role in named)
+    operation["description"] = "\n\n".join(filter(None, (operation.get("description"), words)))
+    codes = _GATE_REFUSALS if method in _READING else (*_GATE_REFUSALS, "csrf_token")
+    responses = operation["responses"]
+    for status, added in refusals(*codes).items():
+        own = responses.get(str(status))
+        if own is None:
+            responses[str(status)] = added
+        else:
+            own["description"] = "; ".join(dict.fromkeys(_parts(own) + _parts(added)))
+            own.setdefault("headers", {}).update(added.get("headers", {}))
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _parts(response: Mapping[str, Any]) -> list[str]:
+    return str(response["description"]).split("; ")
 
 
 def _response(codes: list[str]) -> dict[str, Any]:
@@ -61,7 +111,7 @@ def _response(codes: list[str]) -> dict[str, Any]:
         "description": described,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Refused"}}},
     }
-    if any(TEXTS[code].status == 503 for code in codes):
+    if any(TEXTS[code].status in (429, 503) for code in codes):
         response["headers"] = {
             "Retry-After": {"description": "秒 seconds", "schema": {"type": "integer", "minimum": 1}}
         }

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from model.problems import Problem
+from serve.access.gate import Gate
 from serve.database import Database
 from serve.district import DistrictCodeTable
 from serve.engine import Engine
-from serve.keys import Keys
 from serve.photos.keeping import PhotoKeeper
 from serve.photos.store import PhotoStore
 from serve.settings import Settings
@@ -23,7 +23,7 @@ class Service:
     engine: Engine
     problems: Mapping[str, Problem]
     code_tables: Mapping[str, DistrictCodeTable]
-    keys: Keys
+    gate: Gate
     database: Database
     photo_store: PhotoStore
     photo_keeper: PhotoKeeper

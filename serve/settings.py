@@ -6,13 +6,15 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Field, PlainValidator, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.card import Precision
 from model.codes import DEFAULT_STANDARD
 from model.problems import Language
 from serve.district import Replacements, read_replacements
+
+_SECRET_CHARACTERS = 32
 
 
 def _cores() -> int:
@@ -45,7 +47,7 @@ class Settings(BaseSettings):
     precision: Precision | None = None
     """Network that scores, fp32 or int8; by default the one the model's card names, and fp32 without VNNI."""
     data_folder: Path = Path("data")
-    """Holds keys.json, the database and the kept photos unless their settings say otherwise; made when missing."""
+    """Holds the database and the kept photos unless their settings say otherwise; made when missing."""
     database_url: str | None = None
     """sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; by default a SQLite file in the data folder."""
 
@@ -63,6 +65,12 @@ class Settings(BaseSettings):
     """Cases are purged this long after they were sent, whatever their status; 0 keeps them."""
     photo_retention_days: int = Field(default=30, ge=0)
     """Kept photos of cases closed or dismissed are removed this long after the case last changed; 0 keeps them."""
+    requests_per_minute: int = Field(default=600, ge=0)
+    """Requests of one key in a minute where the key has no number of its own, per worker; 0 sets no limit."""
+    session_hours: float = Field(default=12, gt=0)
+    """A person who signed in with a browser has to do so again after this time."""
+    session_secret: SecretStr | None = None
+    """Signs the cookies of browser sessions; by default a file in the data folder, made at the first start."""
 
     standard: str = DEFAULT_STANDARD
     """Code table used where a request names none."""
@@ -105,6 +113,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"XUNTU_QUEUE_BYTES is {self.queue_bytes}, it must be at least "
                 f"XUNTU_MAX_PHOTOS x XUNTU_MAX_PHOTO_BYTES, {full_request}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _secret_cannot_be_guessed(self) -> Self:
+        if self.session_secret and len(self.session_secret) < _SECRET_CHARACTERS:
+            raise ValueError(
+                f"XUNTU_SESSION_SECRET has {len(self.session_secret)} characters, it must have at least "
+                f"{_SECRET_CHARACTERS} that nobody can guess (openssl rand -hex 32 makes them)"
             )
         return self
 

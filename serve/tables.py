@@ -237,6 +237,15 @@ class AccessKey(Table):
     revoked_at: Mapped[datetime | None]
 
 
+class EndedSession(Table):
+    """A browser session that was ended before its cookie expires: a copy of the cookie opens nothing either."""
+
+    __tablename__ = "ended_sessions"
+
+    id: Mapped[str] = mapped_column(String(_ID), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class WebhookEndpoint(Table):
     """Where events are sent."""
 

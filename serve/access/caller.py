@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from serve.access.keys import LOCAL
 from serve.access.roles import Role
+from serve.access.sessions import StaffSession
 from serve.refusals import Refusal
 from serve.service import service_of
-
-LOCAL = "local"
-"""Name of whoever uses this machine where no key is demanded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +24,22 @@ def takes(*roles: Role) -> Callable[[Request], Awaitable[None]]:
     """The dependency of a route that these roles, and always admin, may use.
 
     Raises (the dependency):
-        Refusal: unauthorized.
+        Refusal: unauthorized, too_many_requests, csrf_token, forbidden.
     """
+    taken = frozenset((*roles, Role.ADMIN))
+    named = ", ".join(role for role in Role if role in taken)
 
     async def check(request: Request) -> None:
-        request.state.caller = _find_caller(request)
+        service = service_of(request)
+        if not service.settings.keys_required:
+            request.state.caller, request.state.session = Caller(key_name=LOCAL, role=Role.ADMIN), None
+            return
+        key, session = await service.gate.let_in(request)
+        if key.role not in taken:
+            raise Refusal("forbidden", role=key.role, roles=named)
+        request.state.caller, request.state.session = Caller(key_name=key.name, role=key.role), session
 
-    check.roles = frozenset((*roles, Role.ADMIN))  # type: ignore[attr-defined]  # tests walk all routes by it
+    check.roles = taken  # type: ignore[attr-defined]  # the document at /openapi.json and tests walk all routes by it
     return check
 
 
@@ -41,12 +49,7 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-def _find_caller(request: Request) -> Caller:
-    service = service_of(request)
-    if not service.settings.keys_required:
-        return Caller(key_name=LOCAL, role=Role.ADMIN)
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    holder = service.keys.holder(token.strip()) if scheme.lower() == "bearer" else None
-    if holder is None:
-        raise Refusal("unauthorized", headers={"WWW-Authenticate": 'Bearer realm="xuntu"'})
-    return Caller(key_name=holder, role=Role.ADMIN)
+def session_of(request: Request) -> StaffSession | None:
+    """The browser session this request belongs to; None where it came with a key."""
+    session: StaffSession | None = request.state.session
+    return session

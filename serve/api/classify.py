@@ -87,7 +87,7 @@ _REQUEST_BODY: dict[str, Any] = {
     dependencies=[Depends(takes(*EVERYONE))],
     summary="识别照片 · Classify photos",
     openapi_extra={"requestBody": _REQUEST_BODY},
-    responses=refusals(*INTAKE_REFUSALS, "unauthorized", "unknown_standard", "invalid_parameter", "internal_error"),
+    responses=refusals(*INTAKE_REFUSALS, "unknown_standard", "invalid_parameter", "internal_error"),
 )
 async def classify(
     request: Request,

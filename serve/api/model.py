@@ -45,7 +45,7 @@ class ModelAnswer(BaseModel):
     "/model",
     dependencies=[Depends(takes(*EVERYONE))],
     summary="所用模型 · The model in use",
-    responses=refusals("unauthorized", "internal_error"),
+    responses=refusals("internal_error"),
 )
 async def show_model(request: Request) -> ModelAnswer:
     """Name, version, problems with thresholds, and evaluation figures."""

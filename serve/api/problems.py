@@ -46,7 +46,7 @@ class ProblemsAnswer(BaseModel):
     "/problems",
     dependencies=[Depends(takes(*EVERYONE))],
     summary="问题目录 · The problems",
-    responses=refusals("unauthorized", "internal_error"),
+    responses=refusals("internal_error"),
 )
 async def list_problems(request: Request) -> ProblemsAnswer:
     """Every problem in the catalogue, and the code tables that a request may name."""

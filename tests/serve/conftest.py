@@ -13,7 +13,10 @@ import uvicorn
 from PIL import Image, ImageDraw
 
 from model.classifier import ClassifiedPhoto, Classifier, current_release
+from serve.access.keys import add_key
+from serve.access.roles import Role
 from serve.app import create_app
+from serve.database import Database, default_url
 from serve.protocol import UploadProtocol
 from serve.settings import Settings
 
@@ -82,6 +85,31 @@ def serve_with(classifier, tmp_path) -> Iterator[Callable[..., httpx.Client]]:
             return running.enter_context(_serving(Settings(**settings), model or classifier))
 
         yield start
+
+
+@pytest.fixture
+def make_key(tmp_path) -> Callable[..., str]:
+    """Make a key for the service of `serve_with`: make_key(role) or make_key(role, name=…, requests_per_minute=…).
+
+    The service demands it where it is started with require_keys=True.
+    """
+
+    def make(role: str = "patrol", *, name: str | None = None, requests_per_minute: int | None = None) -> str:
+        database = Database(default_url(tmp_path))
+        try:
+            database.migrate()
+            with database.writing() as session:
+                return add_key(session, name or role, Role(role), requests_per_minute)
+        finally:
+            database.close()
+
+    return make
+
+
+@pytest.fixture
+def sent_by(make_key) -> Callable[..., dict[str, str]]:
+    """Headers of a request with a new key of this role; arguments as those of `make_key`."""
+    return lambda *role, **given: {"Authorization": f"Bearer {make_key(*role, **given)}"}
 
 
 @pytest.fixture(scope="session")

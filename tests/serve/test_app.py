@@ -6,7 +6,6 @@ import re
 import pytest
 
 from serve.app import create_app
-from serve.keys import Keys
 from serve.settings import Settings
 
 
@@ -58,8 +57,7 @@ def test_an_unknown_default_standard_is_refused_at_start():
 # ---- keys ----
 
 
-def test_with_keys_demanded_v1_needs_one_and_the_rest_stays_open(serve_with, tmp_path, photo, form):
-    keys = Keys(tmp_path)
+def test_with_keys_demanded_v1_needs_one_and_the_rest_stays_open(serve_with, make_key, form):
     service = serve_with(require_keys=True)
 
     for path in ("/", "/docs", "/openapi.json", "/health/live", "/web/app.js"):
@@ -72,17 +70,14 @@ def test_with_keys_demanded_v1_needs_one_and_the_rest_stays_open(serve_with, tmp
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
-    token = keys.add("patrol")  # without a restart
+    token = make_key("patrol")  # without a restart
     assert service.get("/v1/model", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     for wrong in (f"Bearer {token}x", f"Basic {token}", "Bearer", token, "Bearer \xff"):
         assert service.get("/v1/model", headers={b"Authorization": wrong.encode("latin-1")}).status_code == 401
 
-    keys.revoke("patrol")
-    assert service.get("/v1/model", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
-
-def test_on_loopback_no_key_is_demanded_even_where_keys_exist(serve_with, tmp_path):
-    Keys(tmp_path).add("patrol")
+def test_on_loopback_no_key_is_demanded_even_where_keys_exist(serve_with, make_key):
+    make_key("patrol")
 
     assert serve_with().get("/v1/model").status_code == 200
 
@@ -137,6 +132,9 @@ def test_every_route_is_described(document):
         "/v1/classify",
         "/v1/model",
         "/v1/problems",
+        "/v1/keys",
+        "/v1/keys/{name}",
+        "/v1/session",
         "/health/live",
         "/health/ready",
     }
@@ -149,20 +147,32 @@ def test_both_ways_to_send_photos_are_described(document):
     assert {parameter["name"] for parameter in classify["parameters"]} == {"standard", "lang"}
 
 
-def test_keys_are_described_for_v1_alone(document):
-    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
-    assert document["paths"]["/v1/classify"]["post"]["security"] == [{"key": []}, {}]
-    assert document["paths"]["/health/live"]["get"]["security"] == []
+def test_who_may_use_a_route_and_how_is_described_where_somebody_is_asked(document):
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["key"]["scheme"] == "bearer"
+    assert (schemes["session"]["in"], schemes["session"]["name"]) == ("cookie", "xuntu_session")
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if "x-roles" in operation:
+                assert operation["security"] == [{"key": []}, {"session": []}, {}], path
+                assert "`admin`" in operation["description"]
+                assert {"401", "403", "429"} <= set(operation["responses"])
+                changes = method not in ("get", "head")
+                assert ("csrf_token" in operation["responses"]["403"]["description"]) is changes
+            else:
+                assert operation["security"] == []
+    assert document["paths"]["/v1/keys"]["get"]["x-roles"] == ["admin"]
+    assert "x-roles" not in document["paths"]["/health/live"]["get"]
 
 
 def test_every_refusal_is_described_as_problem_json(document):
     for path in document["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():
-                if status != "200":
+                if not status.startswith("2"):
                     assert response["content"] == {
                         "application/problem+json": {"schema": {"$ref": "#/components/schemas/Refused"}}
                     }
     assert set(document["paths"]["/v1/classify"]["post"]["responses"]) == {
-        "200", "400", "401", "408", "413", "415", "422", "500", "503",
+        "200", "400", "401", "403", "408", "413", "415", "422", "429", "500", "503",
     }  # fmt: skip

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from serve.__main__ import main
-from serve.keys import Keys
+from serve.access.keys import find_key
+from serve.database import Database, default_url
 
 START_SECONDS = 20
 
@@ -38,7 +39,23 @@ def said(capsys):
 
 def test_others_are_not_let_in_without_a_key(capsys):
     assert main(["--host", "0.0.0.0", "--port", "0"]) == 1
-    assert "python -m serve keys add NAME" in said(capsys)
+    assert "python -m serve keys add NAME --role admin" in said(capsys)
+
+
+def test_nor_with_a_revoked_one_alone(capsys):
+    main(["keys", "add", "office", "--role", "admin"])
+    main(["keys", "revoke", "office"])
+    capsys.readouterr()
+
+    assert main(["--host", "0.0.0.0", "--port", "0"]) == 1
+    assert "needs a key" in said(capsys)
+
+
+def test_keys_of_before_there_was_a_database_are_pointed_out(capsys, data_folder):
+    (data_folder / "keys.json").write_text("{}")
+
+    assert main(["--port", "0"]) == 1
+    assert "keys.json: keys are kept in the database now" in said(capsys)
 
 
 def test_a_port_in_use_is_named(capsys):
@@ -95,20 +112,55 @@ def test_a_data_folder_that_cannot_be_used_is_named(monkeypatch, capsys, tmp_pat
 
 
 def test_keys_are_made_listed_and_revoked(capsys, data_folder):
-    assert main(["keys", "add", "patrol"]) == 0
+    database = Database(default_url(data_folder))
+    assert main(["keys", "add", "patrol-07", "--role", "patrol", "--requests-per-minute", "30"]) == 0
     token = capsys.readouterr().out.split()[-1]
-    assert Keys(data_folder).holder(token) == "patrol"
+    key = find_key(database, token)
+    assert (key.name, key.role, key.requests_per_minute) == ("patrol-07", "patrol", 30)
 
     assert main(["keys", "list"]) == 0
     listed = capsys.readouterr().out
-    assert "patrol" in listed
-    assert token not in listed
+    assert "patrol-07" in listed and "used never" in listed and "revoked" not in listed
+    assert token.split("_", 2)[2] not in listed
 
-    assert main(["keys", "revoke", "patrol"]) == 0
-    assert Keys(data_folder).holder(token) is None
+    assert main(["keys", "revoke", "patrol-07"]) == 0
+    assert find_key(database, token) is None
     capsys.readouterr()
-    assert main(["keys", "revoke", "patrol"]) == 1
-    assert "keys list" in said(capsys)
+    assert main(["keys", "list"]) == 0
+    assert "patrol-07  revoked" in capsys.readouterr().out
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["revoke", "nobody"], "keys list"),
+        (["add", "patrol", "--role", "patrol"], "another name"),
+        (["add", "a/b", "--role", "patrol"], "printable"),
+        (["add", "new", "--role", "patrol", "--requests-per-minute", "-1"], "--requests-per-minute is -1"),
+    ],
+)
+def test_a_key_that_cannot_be_made_or_revoked_is_named(capsys, arguments, named):
+    main(["keys", "add", "patrol", "--role", "patrol"])
+    capsys.readouterr()
+
+    assert main(["keys", *arguments]) == 1
+    assert named in said(capsys)
+
+
+def test_a_key_needs_a_role(capsys):
+    with pytest.raises(SystemExit):
+        main(["keys", "add", "patrol"])
+    assert "--role" in capsys.readouterr().err
+
+
+def test_a_session_secret_that_is_too_short_is_not_shown(monkeypatch, capsys):
+    monkeypatch.setenv("XUNTU_SESSION_SECRET", "hunter2")
+
+    assert main([]) == 1
+    message = said(capsys)
+    assert "XUNTU_SESSION_SECRET has 7 characters" in message
+    assert "hunter2" not in message
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])

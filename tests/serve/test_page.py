@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import serve
-from serve.keys import Keys
 from serve.settings import Settings
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
@@ -129,8 +128,8 @@ def test_sending_can_be_cancelled(serve_with, open_page, patient, photo):
     assert page.is_visible("#send")
 
 
-def test_a_key_is_asked_for_and_remembered(serve_with, open_page, tmp_path, photo):
-    token = Keys(tmp_path).add("patrol")
+def test_a_key_is_asked_for_and_remembered(serve_with, open_page, make_key, photo):
+    token = make_key("patrol")
     page = open_page(serve_with(require_keys=True))
     page.set_input_files("#camera-file", chosen(photo()))
 

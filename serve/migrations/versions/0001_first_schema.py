@@ -69,6 +69,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_cases_latitude_longitude"), "cases", ["latitude", "longitude"], unique=False)
     op.create_index(op.f("ix_cases_status_created_at"), "cases", ["status", "created_at"], unique=False)
     op.create_table(
+        "ended_sessions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ended_sessions")),
+    )
+    op.create_index(op.f("ix_ended_sessions_expires_at"), "ended_sessions", ["expires_at"], unique=False)
+    op.create_table(
         "idempotent_answers",
         sa.Column("key_name", sa.String(length=64), nullable=False),
         sa.Column("idempotency_key", sa.String(length=255), nullable=False),
@@ -222,6 +229,8 @@ def downgrade() -> None:
     op.drop_table("leases")
     op.drop_index(op.f("ix_idempotent_answers_created_at"), table_name="idempotent_answers")
     op.drop_table("idempotent_answers")
+    op.drop_index(op.f("ix_ended_sessions_expires_at"), table_name="ended_sessions")
+    op.drop_table("ended_sessions")
     op.drop_index(op.f("ix_cases_status_created_at"), table_name="cases")
     op.drop_index(op.f("ix_cases_latitude_longitude"), table_name="cases")
     op.drop_index(op.f("ix_cases_key_name"), table_name="cases")
