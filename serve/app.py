@@ -17,7 +17,7 @@ from model.classifier import Classifier, current_release
 from model.codes import load_code_tables
 from model.problems import Language, Problem, load_problems
 from serve.access.gate import Gate
-from serve.api import classify, health, keys, page, session
+from serve.api import audit, case_moves, cases, classify, health, keys, page, session
 from serve.api import model as model_resource
 from serve.api import problems as problems_resource
 from serve.database import Database, default_url
@@ -110,7 +110,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
         favicon_url="/web/icon.svg",
     )
     app.add_middleware(SecurityHeaders)
-    for resource in (classify, model_resource, problems_resource, keys, session):
+    for resource in (classify, cases, case_moves, audit, model_resource, problems_resource, keys, session):
         app.include_router(resource.router, prefix="/v1")
     app.include_router(health.router)
     page.add_page(app)

@@ -20,6 +20,8 @@ Errors are RFC 9457 `application/problem+json`; their `code` never changes and i
 """
 TAGS = [
     {"name": "识别 Classify"},
+    {"name": "案件 Cases"},
+    {"name": "审计 Audit"},
     {"name": "模型 Model"},
     {"name": "访问 Access"},
     {"name": "运行状态 Health"},

@@ -6,15 +6,17 @@ is no moment at which one is there without the other, and it survives a restart.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import Request, Response
 from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from serve.access.caller import caller_of
+from serve.database import Database
 from serve.refusals import Refusal
 from serve.tables import IdempotentAnswer
 
@@ -33,10 +35,11 @@ class Repeatable:
     request_sha256: str
 
 
-def read_repeatable(request: Request, fields: bytes, photo_sha256s: Sequence[str]) -> Repeatable | None:
+def read_repeatable(request: Request, fields: bytes, photos: Sequence[bytes]) -> Repeatable | None:
     """What makes this request the same as another one; None where the caller sends no key.
 
-    Photos count by their content and fields by their canonical form: another attempt has other boundaries.
+    Photos count by their content and fields by their canonical form: another attempt has other boundaries. Blocks for
+    a millisecond a megabyte.
 
     Raises:
         Refusal: idempotency_key_invalid.
@@ -47,13 +50,9 @@ def read_repeatable(request: Request, fields: bytes, photo_sha256s: Sequence[str
     if not _KEY.fullmatch(given):
         raise Refusal("idempotency_key_invalid", found=repr(given[:40]))
     digest = hashlib.sha256()
-    for part in (
-        request.method.encode(),
-        request.url.path.encode(),
-        fields,
-        *(name.encode() for name in photo_sha256s),
-    ):
-        digest.update(len(part).to_bytes(8, "big") + part)
+    for part in (request.method.encode(), request.url.path.encode(), fields, *photos):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
     return Repeatable(key_name=caller_of(request).key_name, idempotency_key=given, request_sha256=digest.hexdigest())
 
 
@@ -87,6 +86,37 @@ def keep_answer(session: Session, repeatable: Repeatable | None, status: int, bo
                 created_at=datetime.now(UTC),
             )
         )
+
+
+def carry_out(
+    database: Database, repeatable: Repeatable | None, status: int, work: Callable[[Session], str]
+) -> Response:
+    """Do `work` in one transaction with its answer, unless it was done before. Blocks.
+
+    Args:
+        work: changes the database and returns the answer's JSON.
+    """
+    try:
+        with database.writing() as session:
+            if (answer := find_answer(session, repeatable)) is not None:
+                return answer
+            body = work(session)
+            keep_answer(session, repeatable, status, body)
+    except IntegrityError:
+        # Two at once: the other one has committed, and this one is undone.
+        with database.reading() as session:
+            if (answer := find_answer(session, repeatable)) is None:
+                raise
+        return answer
+    return Response(body, status, media_type="application/json")
+
+
+def find_earlier(database: Database, repeatable: Repeatable | None) -> Response | None:
+    """`find_answer` before any work is begun. Blocks."""
+    if repeatable is None:
+        return None
+    with database.reading() as session:
+        return find_answer(session, repeatable)
 
 
 def forget_answers(session: Session, before: datetime) -> None:

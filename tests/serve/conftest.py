@@ -4,6 +4,7 @@ import contextlib
 import io
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from serve.app import create_app
 from serve.database import Database, default_url
 from serve.protocol import UploadProtocol
 from serve.settings import Settings
+from tests.serve.postgresql import find_programs, run_statement, running
 
 START_SECONDS = 10
 
@@ -157,3 +159,45 @@ def _form(*photos: bytes) -> list[tuple[str, tuple[str, bytes, str]]]:
 def form() -> Callable[..., list[tuple[str, tuple[str, bytes, str]]]]:
     """`files` of a request with these photos."""
     return _form
+
+
+# ---- databases ----
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory) -> Iterator[str]:
+    """URL of a PostgreSQL server with a database `migrated`, without a database's name."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    with running(programs, tmp_path_factory.mktemp("postgresql")) as url:
+        run_statement(url, "CREATE DATABASE migrated")
+        database = Database(f"{url}/migrated")
+        database.migrate()
+        database.close()
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path) -> Iterator[str]:
+    """URL of a new database with the newest schema, of each kind."""
+    if request.param == "sqlite":
+        url = default_url(tmp_path)
+        database = Database(url)
+        database.migrate()
+        database.close()
+        yield url
+        return
+    server = request.getfixturevalue("postgresql")
+    name = f"test_{uuid.uuid4().hex}"
+    run_statement(server, f"CREATE DATABASE {name} TEMPLATE migrated")
+    yield f"{server}/{name}"
+    run_statement(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url) -> Iterator[Database]:
+    """The same, open."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()

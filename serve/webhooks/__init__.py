@@ -1,0 +1,1 @@
+"""Telling other systems what happened, at least once, signed, in the Standard Webhooks form."""
