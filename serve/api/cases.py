@@ -1,5 +1,6 @@
 """/v1/cases: report a case, ask for one or many, see its kept photos."""
 
+from datetime import UTC
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -195,5 +196,6 @@ def _read_fields(text: bytes) -> ReportFields:
 
 
 def _columns(fields: ReportFields) -> dict[str, Any]:
-    columns = fields.model_dump(exclude={"location"})
+    columns = fields.model_dump(exclude={"location", "captured_at"})
+    columns["captured_at"] = fields.captured_at.astimezone(UTC) if fields.captured_at else None
     return columns | (fields.location.model_dump(mode="json") if fields.location else {})

@@ -82,7 +82,7 @@ def _alike(session: Session, case: Case, photos: Sequence[CasePhoto], days: floa
     )
     ours = np.stack(signatures)
     found: dict[str, None] = {}
-    for case_id, latitude, longitude, signature in session.execute(near).tuples():
+    for case_id, latitude, longitude, signature in session.execute(near):
         if latitude is None or longitude is None or signature is None:
             continue  # the conditions above leave none
         north, east = (latitude - case.latitude) / height, (longitude - case.longitude) / width

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from PIL import Image, ImageDraw
 from model.classifier import ClassifiedPhoto, Classifier, current_release
 from serve.access.keys import add_key
 from serve.access.roles import Role
+from model.decision import decide
 from serve.app import create_app
 from serve.database import Database, default_url
 from serve.protocol import UploadProtocol
@@ -55,6 +57,27 @@ def patient(classifier):
     model = Patient(classifier)
     yield model
     model.let_go.set()
+
+
+@pytest.fixture(scope="session")
+def says(classifier) -> Callable[..., Any]:
+    """A model that says the same of every photo: says("problem" or another verdict, label="road_damage")."""
+
+    class Sure:
+        def __init__(self, verdict: str, label: str = "road_damage") -> None:
+            self.card = classifier.card
+            self.precision = classifier.precision
+            threshold = self.card.thresholds[label]
+            score = {"problem": threshold.upper, "review": threshold.lower, "no_problem": 0.0}[verdict]
+            self.decision = decide({**dict.fromkeys(self.card.labels, 0.0), label: score}, self.card)
+
+        def classify(self, photos: Sequence[bytes]) -> list[ClassifiedPhoto]:
+            return [replace(seen, decision=self.decision) for seen in classifier.classify(photos)]
+
+        def describe(self, photos: Sequence[bytes]) -> list[ClassifiedPhoto]:
+            return [replace(seen, decision=self.decision) for seen in classifier.describe(photos)]
+
+    return Sure
 
 
 @contextlib.contextmanager
@@ -165,12 +188,12 @@ def form() -> Callable[..., list[tuple[str, tuple[str, bytes, str]]]]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """URL of a PostgreSQL server with a database `migrated`, without a database's name."""
     programs = find_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed")
-    with running(programs, tmp_path_factory.mktemp("postgresql")) as url:
+    with running(programs) as url:
         run_statement(url, "CREATE DATABASE migrated")
         database = Database(f"{url}/migrated")
         database.migrate()

@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,24 +25,24 @@ def find_programs() -> Path | None:
 
 
 @contextmanager
-def running(programs: Path, folder: Path) -> Iterator[str]:
+def running(programs: Path) -> Iterator[str]:
     """URL of the server, without a database's name."""
     user = _unprivileged_user()
-    if user is not None:
-        for parent in (folder, *folder.parents):
-            if parent.owner() == "root" and parent.stat().st_mode & 0o001 == 0:
-                parent.chmod(parent.stat().st_mode | 0o011)  # the server's user must pass
-        shutil.chown(folder, user)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    data = folder / "data"
-    _run(user, [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"])
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-    _run(user, [programs / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"])
-    try:
-        yield f"postgresql://postgres@127.0.0.1:{port}"
-    finally:
-        _run(user, [programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"])
+    # Not below pytest's own folder: another run of pytest takes it away from the server's user.
+    with tempfile.TemporaryDirectory(prefix="xuntu-postgresql-") as name:
+        folder = Path(name)
+        if user is not None:
+            shutil.chown(folder, user)
+        data = folder / "data"
+        _run(user, [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"])
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        _run(user, [programs / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"])
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{port}"
+        finally:
+            _run(user, [programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"])
 
 
 def run_statement(url: str, statement: str) -> None:
