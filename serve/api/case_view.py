@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import Request
 
-from model.codes import CodeTable
 from model.decision import Outcome, Reason, Verdict
 from model.problems import Language
 from serve.api.case_answers import (
@@ -21,6 +20,7 @@ from serve.api.case_answers import (
 )
 from serve.api.classify import DECIMALS, ModelName, code_table_of, found_problems
 from serve.cases.workflow import Judgement, Status
+from serve.district import DistrictCodeTable
 from serve.service import Service, service_of
 from serve.tables import Case, CasePhoto, Verification
 
@@ -51,7 +51,7 @@ class View:
     """In which words a request wants its answer."""
 
     service: Service
-    code_table: CodeTable
+    code_table: DistrictCodeTable
     language: Language
 
     def show(self, case: Case) -> CaseRecord:

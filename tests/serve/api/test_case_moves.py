@@ -124,7 +124,7 @@ def test_photos_that_still_show_it_leave_the_case_open(service, case, photo, for
 def test_a_problem_that_is_gone_closes_the_case_and_a_person_can_open_it_again(
     serve_with, database_url, says, monkeypatch, photo, form
 ):
-    gone = VerificationDecision(outcome=Outcome.RESOLVED, reason=Reason.PROBLEM_GONE, scores={"road_damage": 0.0})
+    gone = VerificationDecision(outcome=Outcome.RESOLVED, reason=Reason.PROBLEM_GONE, scores={}, places=())
     monkeypatch.setattr("serve.api.case_moves.decide_verification", lambda *_, **__: gone)
     service = serve_with(says("problem"), database_url=database_url)
     case = service.post("/v1/cases", files=form(photo())).json()
@@ -144,9 +144,9 @@ def test_what_was_compared_is_what_the_report_and_the_check_showed(
 ):
     asked = []
 
-    def decide(problems, *, before, after, card):
-        asked.append((problems, before, after))
-        return VerificationDecision(outcome=Outcome.CANNOT_TELL, reason=Reason.OTHER_PLACE, scores={})
+    def decide(problems, before, after, card, *, before_fingerprint):
+        asked.append((problems, before, after, before_fingerprint == card.fingerprint()))
+        return VerificationDecision(outcome=Outcome.CANNOT_TELL, reason=Reason.OTHER_PLACE, scores={}, places=())
 
     monkeypatch.setattr("serve.api.case_moves.decide_verification", decide)
     service = serve_with(says("problem"), database_url=database_url)
@@ -154,11 +154,12 @@ def test_what_was_compared_is_what_the_report_and_the_check_showed(
     verify(service, case, form, photo())
     verify(service, case, form, photo(), photo())
 
-    for problems, before, after in asked:
+    assert [(len(before), len(after)) for _, before, after, _ in asked] == [(2, 1), (2, 2)]
+    for problems, before, after, same_model in asked:
         assert problems == ["road_damage"]
-        assert all(features.dtype == np.float32 for features in before)
+        assert same_model
         assert all(seen.decision.problems == ("road_damage",) for seen in after)
-    assert [(len(before), len(after)) for _, before, after in asked] in ([(2, 1), (2, 2)], [(0, 1), (0, 2)])
+        assert all(features is None or features.dtype == np.float16 for features in before)
 
 
 def test_a_check_that_is_repeated_is_carried_out_once(service, case, photo, form):
