@@ -15,9 +15,9 @@ import uvicorn
 from PIL import Image, ImageDraw
 
 from model.classifier import ClassifiedPhoto, Classifier, current_release
+from model.decision import decide
 from serve.access.keys import add_key
 from serve.access.roles import Role
-from model.decision import decide
 from serve.app import create_app
 from serve.database import Database, default_url
 from serve.protocol import UploadProtocol

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from model.decision import Outcome, Reason, VerificationDecision
-from serve.access.caller import Caller
-from serve.access.roles import Role
 from serve.cases.workflow import Judgement, Status, after_review, after_verification, check_may_verify
 from serve.refusals import Refusal
 
@@ -216,19 +214,19 @@ def test_the_audit_log_is_paged_and_filtered(service, photo, form):
     assert [service.delete("/v1/audit").status_code, service.put("/v1/audit").status_code] == [405, 405]
 
 
-def test_patrol_staff_see_their_own_cases_alone(serve_with, database_url, says, monkeypatch, photo, form):
-    caller = Caller(key_name="one", role=Role.PATROL)
-    monkeypatch.setattr("serve.access.caller._find_caller", lambda request: caller)
-    service = serve_with(says("problem"), database_url=database_url)
-    case = service.post("/v1/cases", files=form(photo())).json()
-    assert service.get(f"/v1/cases/{case['id']}").status_code == 200
-
-    caller = Caller(key_name="another", role=Role.PATROL)
+def test_patrol_staff_see_their_own_cases_alone(serve_with, says, sent_by, photo, form):
+    service = serve_with(says("problem"), require_keys=True)
+    own, other = sent_by("patrol", name="one"), sent_by("patrol", name="another")
+    case = service.post("/v1/cases", files=form(photo()), headers=own).json()
 
     answers = [
-        service.get(f"/v1/cases/{case['id']}"),
-        service.get(f"/v1/cases/{case['id']}/photos/1"),
-        verify(service, case, form, photo()),
+        service.get(f"/v1/cases/{case['id']}", headers=other),
+        service.get(f"/v1/cases/{case['id']}/photos/1", headers=other),
+        service.post(f"/v1/cases/{case['id']}/verify", files=form(photo()), headers=other),
     ]
+
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "case_not_found")}
-    assert service.get("/v1/cases").json()["cases"] == []
+    assert service.get("/v1/cases", headers=other).json()["cases"] == []
+    assert [seen["id"] for seen in service.get("/v1/cases", headers=own).json()["cases"]] == [case["id"]]
+    assert service.get(f"/v1/cases/{case['id']}", headers=own).status_code == 200
+    assert service.get(f"/v1/cases/{case['id']}", headers=sent_by("reviewer")).status_code == 200
