@@ -20,6 +20,7 @@ from serve.access.gate import Gate
 from serve.api import audit, case_moves, cases, classify, health, keys, page, session
 from serve.api import model as model_resource
 from serve.api import problems as problems_resource
+from serve.api.case_answers import ReportFields
 from serve.database import Database, default_url
 from serve.district import DistrictCodeTable, apply_replacements
 from serve.engine import Engine
@@ -115,7 +116,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
     app.include_router(health.router)
     page.add_page(app)
     _answer_errors(app, settings.language)
-    describe(app)
+    describe(app, [ReportFields])
     return app
 
 

@@ -1,11 +1,13 @@
 """What /openapi.json says beyond the routes: what the service is, and how it refuses."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import RouteContext, iter_route_contexts
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from serve.access.roles import Role
 from serve.access.sessions import COOKIE, CSRF_HEADER
@@ -43,6 +45,8 @@ _SCHEMES = {
 _GATE_REFUSALS = ("unauthorized", "forbidden", "too_many_requests")
 _READING = ("get", "head")
 
+_SCHEMA_PLACE = "#/components/schemas/{model}"
+
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -54,15 +58,22 @@ def refusals(*codes: str) -> Responses:
     return {status: _response(codes_of_status) for status, codes_of_status in sorted(by_status.items())}
 
 
-def describe(app: FastAPI) -> None:
-    """Add to the document that FastAPI makes: the body of refusals, and whom each route takes and refuses."""
+def describe(app: FastAPI, parts_of_forms: Sequence[type[BaseModel]]) -> None:
+    """Add to the document that FastAPI makes: the body of refusals, and whom each route takes and refuses.
+
+    Args:
+        parts_of_forms: what parts of forms hold as JSON; a route names their schemas by hand.
+    """
     of_routes = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = of_routes()
         components = document["components"]
         if "Refused" not in components["schemas"]:
-            components["schemas"]["Refused"] = Refused.model_json_schema()
+            _, parts = models_json_schema(
+                [(model, "validation") for model in (Refused, *parts_of_forms)], ref_template=_SCHEMA_PLACE
+            )
+            components["schemas"] |= parts["$defs"]
             components["securitySchemes"] = _SCHEMES
             for route in iter_route_contexts(app.routes):
                 operations = document["paths"].get(getattr(route, "path_format", None), {})
