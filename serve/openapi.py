@@ -70,9 +70,8 @@ def describe(app: FastAPI, parts_of_forms: Sequence[type[BaseModel]]) -> None:
         document = of_routes()
         components = document["components"]
         if "Refused" not in components["schemas"]:
-            _, parts = models_json_schema(
-                [(model, "validation") for model in (Refused, *parts_of_forms)], ref_template=_SCHEMA_PLACE
-            )
+            models: list[type[BaseModel]] = [Refused, *parts_of_forms]
+            _, parts = models_json_schema([(model, "validation") for model in models], ref_template=_SCHEMA_PLACE)
             components["schemas"] |= parts["$defs"]
             components["securitySchemes"] = _SCHEMES
             for route in iter_route_contexts(app.routes):
