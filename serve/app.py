@@ -17,13 +17,17 @@ from model.classifier import Classifier, current_release
 from model.codes import load_code_tables
 from model.problems import Language, Problem, load_problems
 from serve.access.gate import Gate
-from serve.api import audit, case_moves, cases, classify, health, keys, page, session
+from serve.access.query_token import QueryToken
+from serve.api import audit, case_moves, cases, classify, easydl, health, keys, open_inference, page, session
 from serve.api import model as model_resource
 from serve.api import problems as problems_resource
 from serve.api.case_answers import ReportFields
+from serve.api.easydl import EasydlRequest
+from serve.api.tensors import InferRequest
 from serve.database import Database, default_url
 from serve.district import DistrictCodeTable, apply_replacements
 from serve.engine import Engine
+from serve.forms import answer_refusal
 from serve.headers import SecurityHeaders
 from serve.openapi import DESCRIPTION, TAGS, describe
 from serve.photos.keeping import PhotoKeeper
@@ -111,12 +115,15 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
         favicon_url="/web/icon.svg",
     )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(QueryToken)  # the outermost: nothing else sees a key in an address
     for resource in (classify, cases, case_moves, audit, model_resource, problems_resource, keys, session):
         app.include_router(resource.router, prefix="/v1")
+    for protocol in (easydl, open_inference):
+        app.include_router(protocol.router)
     app.include_router(health.router)
     page.add_page(app)
     _answer_errors(app, settings.language)
-    describe(app, [ReportFields])
+    describe(app, [ReportFields, InferRequest, EasydlRequest])
     return app
 
 
@@ -146,15 +153,16 @@ def _answer_errors(app: FastAPI, default_language: Language) -> None:
 
     @app.exception_handler(Refusal)
     async def refused(request: Request, refusal: Refusal) -> Response:
-        return refusal.answer(language_of(request))
+        return answer_refusal(request.url.path, refusal, language_of(request))
 
     @app.exception_handler(RequestValidationError)
     async def invalid_parameter(request: Request, error: RequestValidationError) -> Response:
-        return _refusal_of_parameter(error.errors()[0]).answer(language_of(request))
+        refusal = _refusal_of_parameter(error.errors()[0])
+        return answer_refusal(request.url.path, refusal, language_of(request))
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        return _refusal_of_route(request, error).answer(language_of(request))
+        return answer_refusal(request.url.path, _refusal_of_route(request, error), language_of(request))
 
     @app.exception_handler(ClientDisconnect)
     async def client_gone(request: Request, error: ClientDisconnect) -> Response:
@@ -163,7 +171,8 @@ def _answer_errors(app: FastAPI, default_language: Language) -> None:
 
     @app.exception_handler(Exception)
     async def internal_error(request: Request, error: Exception) -> Response:
-        return Refusal("internal_error").answer(language_of(request))  # the server logs the error itself
+        refusal = Refusal("internal_error")  # the server logs the error itself
+        return answer_refusal(request.url.path, refusal, language_of(request))
 
 
 def _refusal_of_parameter(error: dict[str, Any]) -> Refusal:

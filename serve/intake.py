@@ -1,7 +1,7 @@
 """A request with photos: received within its limits, worked on for as long as somebody waits for the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -40,16 +40,35 @@ async def received(request: Request, text_field: str | None = None) -> AsyncIter
     Raises:
         Refusal: a limit, or a mistake in the body.
     """
-    service = service_of(request)
+
+    def read(limits: UploadLimits, count_bytes: Callable[[int], None]) -> Awaitable[Upload]:
+        return read_upload(request, limits, count_bytes, text_field)
+
+    async with received_by(read, service_of(request)) as upload:
+        yield upload
+
+
+@asynccontextmanager
+async def received_by(
+    read: Callable[[UploadLimits, Callable[[int], None]], Awaitable[_Result]], service: Service
+) -> AsyncIterator[_Result]:
+    """What `read` makes of a request, within the limits and the time of an upload.
+
+    Args:
+        read: called with the limits and with what it tells of all bytes before it keeps them.
+
+    Raises:
+        Refusal: upload_deadline, overloaded, and what `read` raises.
+    """
     settings = service.settings
     limits = UploadLimits(max_photos=settings.max_photos, max_photo_bytes=settings.max_photo_bytes)
     with service.engine.bytes_held() as count_bytes:
         try:
             async with asyncio.timeout(settings.upload_seconds):
-                upload = await read_upload(request, limits, count_bytes, text_field)
+                result = await read(limits, count_bytes)
         except TimeoutError as error:
             raise Refusal("upload_deadline", limit_seconds=f"{settings.upload_seconds:g}") from error
-        yield upload
+        yield result
 
 
 async def while_wanted(request: Request, work: Coroutine[Any, Any, _Result], service: Service) -> _Result:

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from serve.access.roles import Role
 from serve.access.sessions import COOKIE, CSRF_HEADER
+from serve.forms import FORMS, Form, form_of
 from serve.refusals import MEDIA_TYPE, TEXTS, Refused
 
 DESCRIPTION = """\
@@ -26,6 +27,8 @@ TAGS = [
     {"name": "审计 Audit"},
     {"name": "模型 Model"},
     {"name": "访问 Access"},
+    {"name": "开放推理协议 Open Inference Protocol"},
+    {"name": "EasyDL"},
     {"name": "运行状态 Health"},
 ]
 
@@ -47,6 +50,8 @@ _READING = ("get", "head")
 
 _SCHEMA_PLACE = "#/components/schemas/{model}"
 
+_FIRST_ERROR = 400
+
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -58,11 +63,12 @@ def refusals(*codes: str) -> Responses:
     return {status: _response(codes_of_status) for status, codes_of_status in sorted(by_status.items())}
 
 
-def describe(app: FastAPI, parts_of_forms: Sequence[type[BaseModel]]) -> None:
+def describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
     """Add to the document that FastAPI makes: the body of refusals, and whom each route takes and refuses.
 
     Args:
-        parts_of_forms: what parts of forms hold as JSON; a route names their schemas by hand.
+        bodies: what routes read as JSON by themselves, from parts of forms or in other ways; they name these schemas
+            by hand.
     """
     of_routes = app.openapi
 
@@ -70,14 +76,16 @@ def describe(app: FastAPI, parts_of_forms: Sequence[type[BaseModel]]) -> None:
         document = of_routes()
         components = document["components"]
         if "Refused" not in components["schemas"]:
-            models: list[type[BaseModel]] = [Refused, *parts_of_forms]
+            models: list[type[BaseModel]] = [Refused, *(form.body for form in FORMS), *bodies]
             _, parts = models_json_schema([(model, "validation") for model in models], ref_template=_SCHEMA_PLACE)
             components["schemas"] |= parts["$defs"]
             components["securitySchemes"] = _SCHEMES
             for route in iter_route_contexts(app.routes):
-                operations = document["paths"].get(getattr(route, "path_format", None), {})
+                path = getattr(route, "path_format", "")
+                operations = document["paths"].get(path, {})
                 for method in {method.lower() for method in route.methods or ()} & set(operations):
                     _describe_access(operations[method], method, roles_of(route))
+                    _put_in_form(operations[method]["responses"], form_of(path))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
@@ -115,6 +123,20 @@ def _describe_access(operation: dict[str, Any], method: str, roles: frozenset[Ro
 
 def _parts(response: Mapping[str, Any]) -> list[str]:
     return str(response["description"]).split("; ")
+
+
+def _put_in_form(responses: dict[str, Any], form: Form | None) -> None:
+    """Describe the refusals of one operation as its address sends them."""
+    if form is None:
+        return
+    for status in [status for status in responses if int(status) >= _FIRST_ERROR]:
+        response = responses.pop(status)
+        response["content"] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{form.body.__name__}"}}}
+        sent = str(form.status(int(status)))
+        if sent in responses:
+            responses[sent]["description"] += f"; {response['description']}"
+        else:
+            responses[sent] = response
 
 
 def _response(codes: list[str]) -> dict[str, Any]:

@@ -94,17 +94,25 @@ class Refusal(Exception):
         refusal.values = {**values, "retry_after_seconds": retry_after_seconds}
         return refusal
 
+    @property
+    def status(self) -> int:
+        """The HTTP status of its code."""
+        return TEXTS[self.code].status
+
+    def detail(self, language: Language) -> str:
+        """What was found, what was expected and what to do."""
+        number = {} if self.photo is None else {"number": self.photo + 1}
+        return TEXTS[self.code].detail(language, {**self.values, **number})
+
     def answer(self, language: Language) -> JSONResponse:
         """The HTTP answer."""
-        text = TEXTS[self.code]
-        number = {} if self.photo is None else {"number": self.photo + 1}
         body: dict[str, Any] = {
             "type": f"urn:xuntu:refusal:{self.code}",
-            "title": text.title(language),
-            "status": text.status,
-            "detail": text.detail(language, {**self.values, **number}),
+            "title": TEXTS[self.code].title(language),
+            "status": self.status,
+            "detail": self.detail(language),
             "code": self.code,
             **({} if self.photo is None else {"photo": self.photo}),
         }
         headers = {"Content-Language": language, **(self.headers or {})}
-        return JSONResponse(body, text.status, headers, media_type=MEDIA_TYPE)
+        return JSONResponse(body, self.status, headers, media_type=MEDIA_TYPE)
