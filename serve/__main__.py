@@ -1,7 +1,10 @@
-"""Start the service, or manage its keys.
+"""Start the service, manage its keys, or look after what it has stored.
 
     python -m serve [--host ADDRESS] [--port PORT] [--workers N]
     python -m serve keys add NAME --role ROLE [--requests-per-minute N] | list | revoke NAME
+    python -m serve purge [--dry-run]
+    python -m serve backup FILE.tar
+    python -m serve restore FILE.tar
 
 Settings come from the environment, XUNTU_<NAME>; see docs/settings.md. Whatever keeps the service from starting is said
 in one sentence.
@@ -22,8 +25,9 @@ from pydantic import ValidationError
 
 from model.errors import ModelError
 from serve.access.roles import Role
+from serve.backup import BackupError
 from serve.database import Database, DatabaseUnusable, default_url
-from serve.photos.store import PhotoStoreUnusable, default_photo_url, open_photo_store
+from serve.photos.store import PhotoStoreError, default_photo_url, open_photo_store
 from serve.settings import Settings
 from serve.workers import run_workers
 
@@ -48,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _check_data_folder(settings.data_folder)
             _manage_keys(settings, given)
             return 0
+        if given.command is not None:
+            print(_maintain(settings, given))
+            return 0
         return _serve(settings)
-    except (CannotStart, DatabaseUnusable, ModelError, PhotoStoreUnusable) as error:
+    except (BackupError, CannotStart, DatabaseUnusable, ModelError, PhotoStoreError) as error:
         print(f"python -m serve: {error}", file=sys.stderr)
         return _FAILED
 
@@ -59,7 +66,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", help="address to listen on (XUNTU_HOST, 127.0.0.1)")
     parser.add_argument("--port", help="TCP port (XUNTU_PORT, 8000)")
     parser.add_argument("--workers", help="processes, for machines of many cores (XUNTU_WORKERS, 1)")
-    commands = parser.add_subparsers(dest="command", metavar="keys")
+    commands = parser.add_subparsers(dest="command", metavar="keys | purge | backup | restore")
     keys = commands.add_parser("keys", help="make, list and revoke keys").add_subparsers(dest="action", required=True)
     add = keys.add_parser("add", help="make a key and show it once")
     add.add_argument("name", help="whose or what it is; unique for ever")
@@ -67,6 +74,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add.add_argument("--requests-per-minute", type=int, help="0: without limit (XUNTU_REQUESTS_PER_MINUTE)")
     keys.add_parser("list", help="names and dates of all keys")
     keys.add_parser("revoke", help="make a key useless at once").add_argument("name")
+    purge = commands.add_parser("purge", help="remove what is older than its retention")
+    purge.add_argument("--dry-run", action="store_true", help="only say how much that is")
+    backup = commands.add_parser("backup", help="write all rows and photos into one file, while the service runs")
+    backup.add_argument("file", type=Path, metavar="FILE.tar")
+    restore = commands.add_parser("restore", help="fill an empty database and its photo store from a backup")
+    restore.add_argument("file", type=Path, metavar="FILE.tar")
     return parser.parse_args(arguments)
 
 
@@ -91,6 +104,18 @@ def _manage_keys(settings: Settings, given: argparse.Namespace) -> None:
                 print(line)
         except KeysError as error:
             raise CannotStart(str(error)) from error
+
+
+def _maintain(settings: Settings, given: argparse.Namespace) -> str:
+    from serve import maintenance  # loads more than the start should wait for
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    _check_data_folder(settings.data_folder)
+    if given.command == "purge":
+        return maintenance.purge_now(settings, dry_run=given.dry_run)
+    if given.command == "backup":
+        return maintenance.back_up_to(settings, given.file)
+    return maintenance.restore_from(settings, given.file)
 
 
 def _serve(settings: Settings) -> int:
