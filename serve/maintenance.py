@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from serve.access.caller import LOCAL, Caller
+from serve.access.caller import Caller
+from serve.access.keys import COMMAND_LINE
 from serve.access.roles import Role
 from serve.backup import BackupContents, back_up
 from serve.database import Database, default_url
@@ -21,7 +22,7 @@ def purge_now(settings: Settings, *, dry_run: bool) -> str:
         database.migrate()
         purged = purge(
             database,
-            Caller(key_name=LOCAL, role=Role.ADMIN),
+            Caller(key_name=COMMAND_LINE, role=Role.ADMIN),
             retention_days=settings.retention_days,
             photo_retention_days=settings.photo_retention_days,
             dry_run=dry_run,

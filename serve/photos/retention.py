@@ -17,6 +17,7 @@ from serve.access.caller import Caller
 from serve.access.roles import Role
 from serve.cases.audit import record
 from serve.cases.idempotency import forget_answers
+from serve.cases.workflow import Status
 from serve.database import Database
 from serve.photos.keeping import note_loose
 from serve.tables import Case, CasePhoto, WebhookMessage
@@ -30,7 +31,7 @@ ANSWER_DAYS = 7
 """An answer is remembered this long for a request that comes again; it holds what the case holds."""
 
 _CASES_AT_ONCE = 100
-_DONE = ("closed", "dismissed")
+_DONE = (Status.CLOSED, Status.DISMISSED)
 _KEPT = or_(CasePhoto.kept_sha256.is_not(None), CasePhoto.original_sha256.is_not(None))
 
 

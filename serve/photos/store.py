@@ -32,14 +32,14 @@ class KeptPhotoMissing(PhotoStoreError):
     """Nothing stands at the address of a photo."""
 
     def __init__(self, where: str) -> None:
-        super().__init__(f"{where}: is not there; restore it from a backup: python -m serve restore FILE.tar")
+        super().__init__(f"{where}: is not there; look for it in a backup, as photos/<sha256>")
 
 
 class KeptPhotoDamaged(PhotoStoreError):
     """What stands at the address of a photo has another SHA-256."""
 
     def __init__(self, where: str, found_sha256: str) -> None:
-        cure = "check the disk, and restore the file from a backup"
+        cure = "check the disk, and take photos/<sha256> out of a backup"
         super().__init__(f"{where}: holds bytes of SHA-256 {found_sha256[:12]}…, so it is damaged; {cure}")
 
 

@@ -13,14 +13,6 @@ from serve.tables import Case, LooseFile
 from serve.tasks import Tasks, in_turn, take_turn
 
 
-@pytest.fixture
-def database(tmp_path):
-    opened = Database(f"sqlite:///{tmp_path / 'xuntu.sqlite3'}")
-    opened.migrate()
-    yield opened
-    opened.close()
-
-
 def test_work_that_fails_is_done_again(caplog):
     async def run():
         done, twice = [], asyncio.Event()
@@ -78,8 +70,8 @@ def test_work_that_does_not_end_is_left(monkeypatch):
 # ---- whose turn it is ----
 
 
-def test_one_process_has_the_turn_until_it_has_passed(database, monkeypatch):
-    other = Database(database.name)
+def test_one_process_has_the_turn_until_it_has_passed(database, database_url, monkeypatch):
+    other = Database(database_url)
     try:
         assert take_turn(database, "purge", 100)
         assert not take_turn(other, "purge", 100)
@@ -114,7 +106,7 @@ def test_work_is_done_once_in_a_turn_and_again_after_a_failure(database):
 # ---- what a service does ----
 
 
-def test_a_starting_service_mends_what_a_crash_left_and_purges(serve_with, tmp_path, database):
+def test_a_starting_service_mends_what_a_crash_left_and_purges(serve_with, tmp_path, database, database_url):
     long_ago = datetime.now(UTC) - timedelta(days=200)
     address = "ab" * 32
     file = tmp_path / "photos" / "ab" / "ab" / address
@@ -129,7 +121,7 @@ def test_a_starting_service_mends_what_a_crash_left_and_purges(serve_with, tmp_p
             )
         )  # fmt: skip
 
-    service = serve_with()
+    service = serve_with(database_url=database_url)
     until = time.monotonic() + 10
     while file.exists() or _left(database):
         assert time.monotonic() < until

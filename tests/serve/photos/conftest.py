@@ -1,4 +1,4 @@
-"""A database and a store for photos, and cases as rows."""
+"""A store for photos, beside a database of each kind, and cases as rows."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -6,21 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from model.decision import Verdict
-from serve.database import Database
 from serve.photos.keeping import PhotoKeeper
 from serve.photos.local import LocalPhotos
 from serve.settings import KeepPhotos
 from serve.tables import Case, CasePhoto
 
 GRACE = 600
-
-
-@pytest.fixture
-def database(tmp_path):
-    opened = Database(f"sqlite:///{tmp_path / 'xuntu.sqlite3'}")
-    opened.migrate()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
