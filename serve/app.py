@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from fastapi_offline import FastAPIOffline
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -188,7 +189,7 @@ def _refusal_of_route(request: Request, error: HTTPException) -> Refusal:
         case 404:
             return Refusal("not_found", path=path)
         case 405:
-            allowed = (error.headers or {}).get("Allow", "GET, HEAD")
+            allowed = ", ".join(_methods_at(request)) or (error.headers or {}).get("Allow", "GET, HEAD")
             return Refusal(
                 "method_not_allowed", path=path, method=request.method, allowed=allowed, headers={"Allow": allowed}
             )
@@ -196,3 +197,13 @@ def _refusal_of_route(request: Request, error: HTTPException) -> Refusal:
             return Refusal("body_too_large")
         case _:
             return Refusal("bad_request", reason=error.detail)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """All methods that the routes of this path take: of several routes the router names those of the first."""
+    matching = [
+        route
+        for route in iter_route_contexts(request.app.routes)
+        if (path := getattr(route, "path_regex", None)) is not None and path.match(request.url.path)
+    ]
+    return sorted({method for route in matching for method in route.methods or ()})

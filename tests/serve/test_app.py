@@ -31,6 +31,10 @@ def test_a_wrong_method_is_told_the_right_one(client):
     assert (answer.status_code, answer.json()["code"], answer.headers["allow"]) == (405, "method_not_allowed", "POST")
 
 
+def test_of_several_routes_at_one_address_every_method_is_named(client):
+    assert client.put("/v1/cases").headers["allow"] == "GET, POST"
+
+
 def test_a_mistake_of_ours_is_a_500_that_tells_nothing_of_it(serve_with, classifier, photo, form):
     class Broken:
         card = classifier.card
