@@ -46,6 +46,7 @@ _SCHEMES = {
     },
 }
 _GATE_REFUSALS = ("unauthorized", "forbidden", "too_many_requests")
+_BODY_REFUSALS = ("bad_request", "body_too_large")  # of a body that FastAPI reads
 _READING = ("get", "head")
 
 _SCHEMA_PLACE = "#/components/schemas/{model}"
@@ -85,6 +86,8 @@ def describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
                 operations = document["paths"].get(path, {})
                 for method in {method.lower() for method in route.methods or ()} & set(operations):
                     _describe_access(operations[method], method, roles_of(route))
+                    if getattr(route, "body_field", None):
+                        _add_refusals(operations[method], _BODY_REFUSALS)
                     _put_in_form(operations[method]["responses"], form_of(path))
         return document
 
@@ -110,6 +113,10 @@ def _describe_access(operation: dict[str, Any], method: str, roles: frozenset[Ro
     words = "角色 Roles: " + ", ".join(f"`{role}`" for role in named)
     operation["description"] = "\n\n".join(filter(None, (operation.get("description"), words)))
     codes = _GATE_REFUSALS if method in _READING else (*_GATE_REFUSALS, "csrf_token")
+    _add_refusals(operation, codes)
+
+
+def _add_refusals(operation: dict[str, Any], codes: Sequence[str]) -> None:
     responses = operation["responses"]
     for status, added in refusals(*codes).items():
         own = responses.get(str(status))

@@ -30,6 +30,9 @@ def takes(*roles: Role) -> Callable[[Request], Awaitable[None]]:
     named = ", ".join(role for role in Role if role in taken)
 
     async def check(request: Request) -> None:
+        if getattr(request.state, "checked", None) is check:
+            return  # by GuardedRoute, before the body was read
+        request.state.checked = check
         service = service_of(request)
         if not service.settings.keys_required:
             request.state.caller, request.state.session = Caller(key_name=LOCAL, role=Role.ADMIN), None

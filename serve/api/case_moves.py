@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from model.decision import Verdict, decide_verification
 from serve.access.caller import caller_of, takes
 from serve.access.roles import Role
+from serve.access.route import GuardedRoute
 from serve.api.case_answers import CaseRecord, ReviewFields
 from serve.api.case_view import summary, view_of
 from serve.api.cases import IDEMPOTENCY_PARAMETER, IDEMPOTENCY_REFUSALS, Lang, Standard
@@ -19,7 +20,7 @@ from serve.photos.keeping import claim
 from serve.refusals import Refusal
 from serve.webhooks.outbox import announce
 
-router = APIRouter(prefix="/cases/{case_id}", tags=["案件 Cases"])
+router = APIRouter(prefix="/cases/{case_id}", tags=["案件 Cases"], route_class=GuardedRoute)
 
 
 @router.post(

@@ -10,16 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from serve.access.caller import Caller, caller_of, takes
 from serve.access.keys import NAME_RULE, KeyNameTaken, NoSuchKey, add_key, is_name, list_keys, revoke_key
 from serve.access.roles import Role
+from serve.access.route import GuardedRoute
 from serve.cases.audit import record
 from serve.database import Database
 from serve.openapi import refusals
 from serve.refusals import Refusal
 from serve.service import service_of
 
-router = APIRouter(tags=["访问 Access"])
-
-MAX_BODY_BYTES = 10_000
-"""Of a request with a small JSON body."""
+router = APIRouter(tags=["访问 Access"], route_class=GuardedRoute)
 
 _MOST_REQUESTS_PER_MINUTE = 1_000_000
 
@@ -72,9 +70,8 @@ class KeysAnswer(BaseModel):
     "/keys",
     status_code=201,
     dependencies=[Depends(takes(Role.ADMIN))],
-    max_body_size=MAX_BODY_BYTES,
     summary="创建密钥 · Make a key",
-    responses=refusals("bad_request", "key_name_taken", "body_too_large", "invalid_parameter", "internal_error"),
+    responses=refusals("key_name_taken", "invalid_parameter", "internal_error"),
 )
 async def make_key(request: Request, response: Response, new: NewKey) -> MadeKey:
     """The key is shown this once; only a hash of it is kept."""

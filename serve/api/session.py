@@ -8,14 +8,14 @@ from starlette.concurrency import run_in_threadpool
 
 from serve.access.caller import Caller, caller_of, session_of, takes
 from serve.access.roles import EVERYONE, Role
+from serve.access.route import GuardedRoute
 from serve.access.sessions import COOKIE, CSRF_HEADER, StaffSession, end_session
-from serve.api.keys import MAX_BODY_BYTES
 from serve.cases.audit import record
 from serve.database import Database
 from serve.openapi import refusals
 from serve.service import service_of
 
-router = APIRouter(tags=["访问 Access"])
+router = APIRouter(tags=["访问 Access"], route_class=GuardedRoute)
 
 
 class SignIn(BaseModel):
@@ -39,11 +39,8 @@ class SessionAnswer(BaseModel):
 
 @router.post(
     "/session",
-    max_body_size=MAX_BODY_BYTES,
     summary="登录 · Sign in",
-    responses=refusals(
-        "bad_request", "unauthorized", "body_too_large", "invalid_parameter", "too_many_requests", "internal_error"
-    ),
+    responses=refusals("unauthorized", "invalid_parameter", "too_many_requests", "internal_error"),
 )
 async def open_session(request: Request, response: Response, sign_in: SignIn) -> SessionAnswer:
     """The cookie is good for XUNTU_SESSION_HOURS, and until the key is revoked or one signs out."""
