@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
 
 from model.problems import Language
 from serve.access.caller import takes
@@ -122,14 +123,14 @@ async def _read(request: Request, limits: UploadLimits, count_bytes: Callable[[i
     body = await BodyReader(request, count_bytes).read(most + 1)
     if len(body) > most:
         raise Refusal("json_too_large", max_megabytes=f"{most / 1e6:g}")
-    content = PhotoJson(body, limits.max_photo_bytes)
+    content = await run_in_threadpool(PhotoJson, body, limits.max_photo_bytes)
     try:
         asked = EasydlRequest.model_validate(content.content)
     except ValidationError as error:
         raise _refusal_of(error.errors()[0]) from error
     if not asked.image:
         raise Refusal("no_photo", found="no image", max_photos=1)
-    photo = content.photo(asked.image, 0)
+    photo = await run_in_threadpool(content.photo, asked.image, 0)
     count_bytes(len(photo))
     return photo, asked.top_num
 

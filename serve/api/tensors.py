@@ -14,6 +14,7 @@ import numpy as np
 from fastapi import Request, Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
 
 from serve.body import BodyReader, refuse_encoding
 from serve.photo_json import PhotoJson, most_json_bytes
@@ -209,7 +210,7 @@ async def _read_json(body: BodyReader, stated_bytes: int | None, limits: UploadL
         raise ValueError(f"the body has {len(content)} bytes, {JSON_LENGTH_HEADER} is {stated_bytes}")
     if len(content) > most:
         raise Refusal("json_too_large", max_megabytes=f"{most / 1e6:g}")
-    return PhotoJson(content, limits.max_photo_bytes)
+    return await run_in_threadpool(PhotoJson, content, limits.max_photo_bytes)
 
 
 async def _read_photos(
@@ -234,7 +235,7 @@ async def _read_photos(
         raise ValueError(f"photo has {len(texts)} elements, its shape says {count}")
     photos = []
     for number, text in enumerate(texts):
-        photos.append(content.photo(text, number))
+        photos.append(await run_in_threadpool(content.photo, text, number))
         count_bytes(len(photos[-1]))
     return photos
 

@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 import struct
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,6 +141,17 @@ def test_a_key_is_demanded_and_probes_need_none(serve_with, name, photo):
             foreign.infer(name, photo_input(photo()))
         assert error.value.status() == "401"
         assert not foreign.is_model_ready(name)
+
+
+def test_the_example_of_the_documents_runs(client, photo, tmp_path, monkeypatch, capsys):
+    document = (Path(__file__).parents[3] / "docs" / "clients.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", document, flags=re.DOTALL)
+    (tmp_path / "photo.jpg").write_bytes(photo())
+    monkeypatch.chdir(tmp_path)
+
+    exec(example.replace("127.0.0.1:8000", f"127.0.0.1:{client.base_url.port}").replace("…", "1"), {})
+
+    assert "b'road_damage'" in capsys.readouterr().out
 
 
 # ---- requests written by hand ----
