@@ -1,5 +1,6 @@
 """/v1/cases: report a case, ask for one or many, see its kept photos."""
 
+import logging
 from datetime import UTC
 from typing import Annotated, Any
 
@@ -22,10 +23,13 @@ from serve.cases.workflow import Status
 from serve.intake import INTAKE_REFUSALS, photo_form, raw_photo, received, while_wanted
 from serve.openapi import refusals
 from serve.photos.keeping import claim
+from serve.photos.store import KeptPhotoMissing
 from serve.refusals import Refusal
 from serve.service import service_of
 from serve.tables import Case, CaseProblem
 from serve.webhooks.outbox import announce
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/cases", tags=["案件 Cases"])
 
@@ -179,9 +183,12 @@ def show_photo(request: Request, case_id: str, number: int) -> Response:
         address = case.photos[number - 1].kept_sha256
     if address is None:
         raise Refusal("photo_not_kept", number=number)
-    return Response(
-        service.photo_store.get(address), media_type="image/jpeg", headers={"Cache-Control": "private, no-store"}
-    )
+    try:
+        copy = service.photo_store.get(address)
+    except KeptPhotoMissing as error:
+        log.error("a kept photo of case %s is lost: %s", case_id, error)
+        raise Refusal("photo_not_kept", number=number) from error
+    return Response(copy, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 
 def _read_fields(text: bytes) -> ReportFields:

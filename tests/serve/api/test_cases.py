@@ -279,6 +279,19 @@ def test_a_kept_photo_can_be_seen_and_has_no_metadata(serve_with, database_url, 
     assert b"Exif" not in answer.content and b"Maker" not in answer.content
 
 
+def test_a_kept_photo_that_is_lost_is_not_found_and_the_operator_is_told(serve_with, report, tmp_path, caplog):
+    service = serve_with(keep_photos="always")
+    case = report(service).json()
+    for path in (tmp_path / "photos").rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+    answer = service.get(f"/v1/cases/{case['id']}/photos/1")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "photo_not_kept")
+    assert f"a kept photo of case {case['id']} is lost" in caplog.text
+
+
 @pytest.mark.parametrize("number", ["0", "1", "2", "-1", "99999999999999999999"])
 def test_a_photo_that_is_not_kept_is_not_found(serve_with, report, number):
     service = serve_with(keep_photos="never")
