@@ -70,6 +70,8 @@ def run_calls(calls: list[Call]) -> Iterator[Any]:
 
 def differences(shown: Any, given: Any, place: str = "$") -> list[str]:
     """Where the answer is not what the document shows."""
+    if place.endswith(".log_id"):
+        return []
     if isinstance(shown, Mapping) and isinstance(given, Mapping):
         if set(shown) != set(given):
             return [f"{place}: the document has {sorted(shown)}, the service {sorted(given)}"]
