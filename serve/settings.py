@@ -75,8 +75,6 @@ class Settings(BaseSettings):
     """How far back earlier cases are looked for that seem to report the same thing."""
     duplicate_meters: float = Field(default=100, gt=0)
     """How far apart photos that look alike may have been taken to count as one thing."""
-    idempotency_hours: float = Field(default=72, gt=0)
-    """How long the answer to a request with an Idempotency-Key is kept to be given again."""
 
     standard: str = DEFAULT_STANDARD
     """Code table used where a request names none."""
