@@ -1,5 +1,6 @@
 """A released model at work: photo bytes in, decisions out. The one home of onnxruntime."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,10 @@ class ClassifiedPhoto:
     """(FREQUENCIES²,) float32 of the whole photo, see model/likeness.py; None unless described."""
     features: npt.NDArray[np.float16] | None = field(default=None, compare=False)
     """(1280,) float16, what the network saw before it scored; None unless described, or if the network hides it."""
+    decode_seconds: float = field(default=0.0, compare=False)
+    """What it took to make the network's input of the file; 0 where nobody measured."""
+    infer_seconds: float = field(default=0.0, compare=False)
+    """What it took from there to the decision."""
 
 
 def current_release() -> Path:
@@ -147,12 +152,21 @@ class Classifier:
         return [self._describe_one(photo) for photo in photos]
 
     def _classify_one(self, photo: bytes) -> ClassifiedPhoto:
+        started = time.perf_counter()
         prepared = self.prepare(photo)
-        decision = self.decide(self.scores(prepared.pixels[None])[0])
-        return ClassifiedPhoto(decision=decision, width=prepared.width, height=prepared.height)
+        decoded = time.perf_counter()
+        return ClassifiedPhoto(
+            decision=self.decide(self.scores(prepared.pixels[None])[0]),
+            width=prepared.width,
+            height=prepared.height,
+            decode_seconds=decoded - started,
+            infer_seconds=time.perf_counter() - decoded,
+        )
 
     def _describe_one(self, photo: bytes) -> ClassifiedPhoto:
+        started = time.perf_counter()
         prepared = self.prepare(photo)
+        decoded = time.perf_counter()
         logits, features = self.look(prepared.pixels[None])
         return ClassifiedPhoto(
             decision=self.decide(self.calibrate(logits)[0]),
@@ -160,6 +174,8 @@ class Classifier:
             height=prepared.height,
             signature=signatures(shrink(prepared.pixels, SIDE))[0],
             features=None if features is None else features[0].astype(np.float16),
+            decode_seconds=decoded - started,
+            infer_seconds=time.perf_counter() - decoded,
         )
 
 

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ from model.errors import ModelError
 from serve.access.roles import Role
 from serve.backup import BackupError
 from serve.database import Database, DatabaseUnusable, default_url
+from serve.observe.logs import start_logs
+from serve.observe.sharing import shared_metrics
 from serve.photos.store import PhotoStoreError, default_photo_url, open_photo_store
 from serve.settings import Settings
 from serve.workers import run_workers
@@ -35,6 +38,10 @@ log = logging.getLogger("serve")
 
 _FAILED = 1
 _GRACE_SECONDS = 5  # beyond the deadline, for answers on their way
+
+
+class _Ended(BaseException):
+    """SIGTERM came while nothing was under way: the end was asked for, so it is no failure."""
 
 
 class CannotStart(Exception):
@@ -121,20 +128,22 @@ def _maintain(settings: Settings, given: argparse.Namespace) -> str:
 def _serve(settings: Settings) -> int:
     _check_data_folder(settings.data_folder)
     _check_old_keys(settings.data_folder)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_logs(settings.log_format)
     with _opened_database(settings) as database:  # brought to this version once, before there are several workers
         _check_keys(settings, database)
     with _listen(settings.host, settings.port) as listening:
         serve = partial(_run, settings, listening)
-        return serve() if settings.workers == 1 else run_workers(settings.workers, serve)
+        if settings.workers == 1:
+            return serve()
+        with shared_metrics() as forget:
+            # Closed here too when they end, or clients would connect to a socket that nobody reads any more.
+            return run_workers(settings.workers, serve, on_end=listening.close, on_worker_end=forget)
 
 
 def _run(settings: Settings, listening: socket.socket) -> int:
     # Loaded only now: what is said above should not wait for the model's libraries.
-    import uvicorn
-
     from serve.app import create_app, load_classifier
-    from serve.protocol import UploadProtocol
+    from serve.server import make_server
 
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken body; we refuse those
     open_photo_store(settings.photo_store_url or default_photo_url(settings.data_folder))  # says it in one sentence
@@ -143,22 +152,20 @@ def _run(settings: Settings, listening: socket.socket) -> int:
         app = create_app(settings, classifier)
     except ValueError as error:
         raise CannotStart(f"{error}; settings are listed in docs/settings.md") from error
-    config = uvicorn.Config(
-        app,
-        http=UploadProtocol,  # reads on after an early answer, so that a client in mid-upload sees why it is refused
-        ws="none",
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.deadline_seconds + _GRACE_SECONDS),
-    )
+    server = make_server(app, grace_seconds=int(settings.deadline_seconds + _GRACE_SECONDS))
     host, port = listening.getsockname()[:2]
     where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     access = "a key is demanded" if settings.keys_required else "open to this machine, no key demanded"
     model = f"{classifier.card.name} {classifier.card.version} in {classifier.precision}"
     log.info("%s, model %s, %s", where, model, access)
-    with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has ended in order
-        uvicorn.Server(config).run(sockets=[listening])
+    signal.signal(signal.SIGTERM, _end)
+    with contextlib.suppress(KeyboardInterrupt, _Ended):  # once it has ended in order, uvicorn signals again
+        server.run(sockets=[listening])
     return 0
+
+
+def _end(*_: object) -> None:
+    raise _Ended
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -20,6 +21,7 @@ from model.problems import Language, Problem, load_problems
 from serve.access.gate import Gate
 from serve.access.query_token import QueryToken
 from serve.api import audit, case_moves, cases, classify, easydl, health, keys, open_inference, page, session
+from serve.api import metrics as metrics_resource
 from serve.api import model as model_resource
 from serve.api import problems as problems_resource
 from serve.api.case_answers import ReportFields
@@ -30,17 +32,23 @@ from serve.district import DistrictCodeTable, apply_replacements
 from serve.engine import Engine
 from serve.forms import answer_refusal
 from serve.headers import SecurityHeaders
+from serve.observe.metrics import Metrics
+from serve.observe.readiness import Readiness
+from serve.observe.requests import RequestWatch
 from serve.openapi import DESCRIPTION, TAGS, describe
 from serve.photos.keeping import PhotoKeeper
 from serve.photos.store import default_photo_url, open_photo_store
 from serve.refusals import Refusal
 from serve.service import Service
 from serve.settings import Settings
+from serve.storage import STORAGE_ERRORS, is_of_storage
 from serve.tasks import start_tasks
 
 log = logging.getLogger(__name__)
 
 _CLIENT_GONE = 499  # nobody reads it; the access log shows it
+_STORAGE_RETRY_SECONDS = 10
+_SHOW_QUEUE_SECONDS = 1
 
 
 def load_classifier(settings: Settings) -> Classifier:
@@ -63,6 +71,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
     """
     problems = load_problems()
     code_tables = _district_codes(settings, problems)
+    metrics = Metrics(problems)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -87,6 +96,14 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
             gate=gate,
             database=database,
             photo_store=photo_store,
+            metrics=metrics,
+            readiness=Readiness(
+                warm=lambda: engine.warm,
+                database_answers=database.answers,
+                photo_store_answers=photo_store.answers,
+                data_folder=settings.data_folder,
+                least_free_bytes=settings.least_free_bytes,
+            ),
             photo_keeper=PhotoKeeper(
                 database,
                 photo_store,
@@ -97,6 +114,12 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
             ),
         )
         tasks = start_tasks(app.state.service)
+        if metrics.shared:  # another worker may be asked for the figures of this one
+
+            async def show_queue() -> None:
+                metrics.show_queue(*engine.load())
+
+            tasks.run_every(_SHOW_QUEUE_SECONDS, show_queue)
         warming_up = asyncio.create_task(_warm_up(engine))
         yield
         warming_up.cancel()
@@ -114,6 +137,10 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None, "defaultModelsExpandDepth": 0},
         favicon_url="/web/icon.svg",
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it would record query strings
+    )
+    app.add_middleware(
+        RequestWatch, metrics=metrics, answer_failure=partial(_answer_failure, default_language=settings.language)
     )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(QueryToken)  # the outermost: nothing else sees a key in an address
@@ -122,6 +149,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
     for protocol in (easydl, open_inference):
         app.include_router(protocol.router)
     app.include_router(health.router)
+    app.include_router(metrics_resource.router)
     page.add_page(app)
     _answer_errors(app, settings.language)
     describe(app, [ReportFields, InferRequest, EasydlRequest])
@@ -147,10 +175,7 @@ async def _warm_up(engine: Engine) -> None:
 
 def _answer_errors(app: FastAPI, default_language: Language) -> None:
     """The one place where errors become status codes."""
-
-    def language_of(request: Request) -> Language:
-        asked = request.query_params.get("lang")
-        return "en" if asked == "en" else "zh" if asked == "zh" else default_language
+    language_of = partial(_language_of, default_language=default_language)
 
     @app.exception_handler(Refusal)
     async def refused(request: Request, refusal: Refusal) -> Response:
@@ -167,13 +192,27 @@ def _answer_errors(app: FastAPI, default_language: Language) -> None:
 
     @app.exception_handler(ClientDisconnect)
     async def client_gone(request: Request, error: ClientDisconnect) -> Response:
-        log.info("%s left before the answer", request.client.host if request.client else "a client")
         return Response(status_code=_CLIENT_GONE)
 
-    @app.exception_handler(Exception)
-    async def internal_error(request: Request, error: Exception) -> Response:
-        refusal = Refusal("internal_error")  # the server logs the error itself
+    async def storage_error(request: Request, error: Exception) -> Response:
+        if not is_of_storage(error):
+            raise error
+        log.exception("what is kept cannot be reached")
+        refusal = Refusal.to_come_back("storage_unavailable", _STORAGE_RETRY_SECONDS)
         return answer_refusal(request.url.path, refusal, language_of(request))
+
+    for kind in STORAGE_ERRORS:
+        app.add_exception_handler(kind, storage_error)
+
+
+def _answer_failure(request: Request, error: Exception, default_language: Language) -> Response:
+    """To what nothing above answers: a mistake of ours, which is in the log."""
+    return answer_refusal(request.url.path, Refusal("internal_error"), _language_of(request, default_language))
+
+
+def _language_of(request: Request, default_language: Language) -> Language:
+    asked = request.query_params.get("lang")
+    return "en" if asked == "en" else "zh" if asked == "zh" else default_language
 
 
 def _refusal_of_parameter(error: dict[str, Any]) -> Refusal:

@@ -23,6 +23,8 @@ MIGRATIONS_FOLDER = Path(__file__).with_name("migrations")
 
 _BUSY_SECONDS = 30  # SQLite has one writer at a time; the others wait this long
 _CONNECTIONS = 10
+_CONNECT_SECONDS = 5  # to a server; a lost one must be noticed while somebody waits
+_SILENCE_MS = 10_000  # of the network, until a connection counts as lost
 _WRITES = "xuntu_writes"  # execution option of a transaction that will write
 
 
@@ -117,8 +119,11 @@ def _create_engine(url: str) -> Engine:
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise DatabaseUnusable(f"{parsed.get_backend_name()}: XUNTU_DATABASE_URL takes sqlite:/// or postgresql://")
         options: dict[str, Any] = {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_pre_ping": True}
+        options |= {"pool_timeout": _BUSY_SECONDS, "hide_parameters": True}  # which would tell the log who and where
         if parsed.get_backend_name() == "sqlite":
             options |= {"connect_args": {"timeout": _BUSY_SECONDS, "check_same_thread": False}}
+        else:
+            options |= {"connect_args": {"connect_timeout": _CONNECT_SECONDS, "tcp_user_timeout": _SILENCE_MS}}
         engine = create_engine(parsed, **options)
     except ArgumentError as error:
         raise DatabaseUnusable(f"XUNTU_DATABASE_URL: {error}; expected sqlite:/// or postgresql://") from error

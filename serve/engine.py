@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -24,6 +25,7 @@ from model.classifier import ClassifiedPhoto, Classifier
 from model.errors import PhotoError
 from model.preprocessing import check_photo
 from serve.answers import AnswerCache
+from serve.observe.notes import Stage, note_photo, note_stage
 from serve.refusals import Refusal
 
 log = logging.getLogger(__name__)
@@ -91,9 +93,16 @@ class Engine:
         try:
             if len(photos) > 1:  # a single photo is checked by its header before it is decoded anyway
                 await self._run(partial(_check_headers, photos))
-            return await self._examine_each(photos, described)
+            examined = await self._examine_each(photos, described)
         finally:
             self._photos -= len(photos)
+        for photo in examined:
+            note_photo(photo.sha256, photo.classified.decision.verdict, photo.classified.decision.problems)
+        return examined
+
+    def load(self) -> tuple[int, int]:
+        """Photos that wait or are worked on, and bytes held in memory."""
+        return self._photos, self._bytes
 
     @contextmanager
     def bytes_held(self) -> Iterator[Callable[[int], None]]:
@@ -129,8 +138,9 @@ class Engine:
         self._pool.shutdown(cancel_futures=True)
 
     async def _examine_each(self, photos: Sequence[bytes], described: bool) -> list[ExaminedPhoto]:
+        queued = time.perf_counter()
         jobs = [
-            asyncio.create_task(self._run(partial(self._examine_one, number, photo, described)))
+            asyncio.create_task(self._run(partial(self._examine_one, number, photo, described, queued)))
             for number, photo in enumerate(photos)
         ]
         try:
@@ -148,12 +158,13 @@ class Engine:
         """Run on a thread. A job that is cancelled before it starts never starts."""
         loop = asyncio.get_running_loop()
         await self._handover.acquire()
-        future = self._pool.submit(job)
+        future = self._pool.submit(copy_context().run, job)  # notes and log lines know the request
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._handover.release))
         return await asyncio.wrap_future(future)
 
-    def _examine_one(self, number: int, photo: bytes, described: bool) -> ExaminedPhoto:
+    def _examine_one(self, number: int, photo: bytes, described: bool, queued: float) -> ExaminedPhoto:
         started = time.perf_counter()
+        note_stage(Stage.WAIT, queued, started - queued)
         sha256 = hashlib.sha256(photo).hexdigest()
         if self._answers is not None and (known := self._answers.find(sha256, described=described)) is not None:
             return ExaminedPhoto(classified=known, sha256=sha256)
@@ -164,6 +175,8 @@ class Engine:
             raise Refusal.of_photo(error, number) from error
         if self._answers is not None:
             self._answers.keep(sha256, classified)
+        note_stage(Stage.DECODE, started, classified.decode_seconds)
+        note_stage(Stage.INFER, started + classified.decode_seconds, classified.infer_seconds)
         seconds = time.perf_counter() - started
         self._seconds_per_photo = _SPEED_MEMORY * self._seconds_per_photo + (1 - _SPEED_MEMORY) * seconds
         return ExaminedPhoto(classified=classified, sha256=sha256)

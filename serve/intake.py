@@ -1,6 +1,7 @@
 """A request with photos: received within its limits, worked on for as long as somebody waits for the answer."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from serve.observe.notes import Stage, note_stage
 from serve.refusals import Refusal
 from serve.service import Service, service_of
 from serve.upload import PHOTO_FIELD, RAW_MEDIA_TYPE, Upload, UploadLimits, read_upload
@@ -62,12 +64,14 @@ async def received_by(
     """
     settings = service.settings
     limits = UploadLimits(max_photos=settings.max_photos, max_photo_bytes=settings.max_photo_bytes)
+    started = time.perf_counter()
     with service.engine.bytes_held() as count_bytes:
         try:
             async with asyncio.timeout(settings.upload_seconds):
                 result = await read(limits, count_bytes)
         except TimeoutError as error:
             raise Refusal("upload_deadline", limit_seconds=f"{settings.upload_seconds:g}") from error
+        note_stage(Stage.UPLOAD, started)
         yield result
 
 

@@ -45,7 +45,7 @@ _SCHEMES = {
         "description": f"POST /v1/session；修改请求须带 {CSRF_HEADER} · what changes something needs {CSRF_HEADER} too",
     },
 }
-_GATE_REFUSALS = ("unauthorized", "forbidden", "too_many_requests")
+_GATE_REFUSALS = ("unauthorized", "forbidden", "too_many_requests", "storage_unavailable")
 _BODY_REFUSALS = ("bad_request", "body_too_large")  # of a body that FastAPI reads
 _READING = ("get", "head")
 

@@ -17,6 +17,8 @@ from model.problems import Language
 
 MEDIA_TYPE = "application/problem+json"
 
+_SHOWN_VALUES = ("checks",)  # those that programs read too
+
 
 @dataclass(frozen=True, kw_only=True)
 class RefusalText:
@@ -54,6 +56,9 @@ class Refused(BaseModel):
     code: str = Field(description="Stable, for programs", examples=["photo_truncated"])
     photo: int | None = Field(
         default=None, description="Place of the photo at fault, from 0; absent where none is", examples=[1]
+    )
+    checks: dict[str, bool] | None = Field(
+        default=None, description="Only from /health/ready: which conditions hold", examples=[{"database": False}]
     )
 
 
@@ -113,6 +118,7 @@ class Refusal(Exception):
             "detail": self.detail(language),
             "code": self.code,
             **({} if self.photo is None else {"photo": self.photo}),
+            **{name: self.values[name] for name in _SHOWN_VALUES if name in self.values},
         }
         headers = {"Content-Language": language, **(self.headers or {})}
         return JSONResponse(body, self.status, headers, media_type=MEDIA_TYPE)

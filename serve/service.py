@@ -10,6 +10,8 @@ from serve.access.gate import Gate
 from serve.database import Database
 from serve.district import DistrictCodeTable
 from serve.engine import Engine
+from serve.observe.metrics import Metrics
+from serve.observe.readiness import Readiness
 from serve.photos.keeping import PhotoKeeper
 from serve.photos.store import PhotoStore
 from serve.settings import Settings
@@ -27,6 +29,8 @@ class Service:
     database: Database
     photo_store: PhotoStore
     photo_keeper: PhotoKeeper
+    metrics: Metrics
+    readiness: Readiness
 
 
 def service_of(request: Request) -> Service:

@@ -13,6 +13,7 @@ from model.card import Precision
 from model.codes import DEFAULT_STANDARD
 from model.problems import Language
 from serve.district import Replacements, read_replacements
+from serve.observe.logs import LogFormat
 
 _SECRET_CHARACTERS = 32
 
@@ -53,6 +54,8 @@ class Settings(BaseSettings):
 
     photo_store_url: str | None = None
     """file:///FOLDER or s3://BUCKET/PREFIX; by default a folder in the data folder."""
+    least_free_bytes: int = Field(default=200_000_000, ge=0)
+    """Where the disk of the data folder has less room, the service is not ready."""
     keep_photos: KeepPhotos = KeepPhotos.REVIEW_ONLY
     """Of which cases photos are kept: never, review_only or always."""
     keep_originals: bool = False
@@ -105,6 +108,8 @@ class Settings(BaseSettings):
     """Photos whose answers are remembered, for when the same file is sent again; about 1 kB each, 0 remembers none."""
     deadline_seconds: float = Field(default=30, gt=0)
     """A request that has arrived must be answered within this time, else its waiting photos are dropped."""
+    log_format: LogFormat = LogFormat.AUTO
+    """text for people, json for machines; auto is text on a terminal and json elsewhere."""
 
     @model_validator(mode="after")
     def _queue_takes_a_full_request(self) -> Self:

@@ -15,8 +15,14 @@ log = logging.getLogger(__name__)
 _RESTART_SECONDS = 1  # a worker that dies at once must not keep the machine busy with starting it
 
 
-def run_workers(count: int, serve: Callable[[], int]) -> int:
+def run_workers(
+    count: int, serve: Callable[[], int], *, on_end: Callable[[], None], on_worker_end: Callable[[int], None]
+) -> int:
     """Keep `count` processes running `serve` until one of SIGTERM and SIGINT arrives, or one of them cannot serve.
+
+    Args:
+        on_end: called here when no other worker will be started; may be called more than once.
+        on_worker_end: called here with the id of each worker that has ended.
 
     Returns in each process: what `serve` returned in a worker, in the one that started them the first that is not 0.
     """
@@ -27,6 +33,7 @@ def run_workers(count: int, serve: Callable[[], int]) -> int:
     def end(*_: object) -> None:
         nonlocal ending
         ending = True
+        on_end()
         for worker in workers:
             with suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGTERM)
@@ -44,6 +51,7 @@ def run_workers(count: int, serve: Callable[[], int]) -> int:
             return result
         worker, status = os.wait()
         workers.discard(worker)
+        on_worker_end(worker)
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0:  # it has said why
             result = result or os.WEXITSTATUS(status)
             end()

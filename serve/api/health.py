@@ -3,8 +3,9 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from serve.observe.readiness import Check
 from serve.openapi import refusals
 from serve.refusals import Refusal
 from serve.service import service_of
@@ -21,9 +22,10 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """The model has answered a photo."""
+    """Requests can be answered."""
 
     status: Literal["ready"] = "ready"
+    checks: dict[Check, bool] = Field(description="What was looked at, a second ago at most")
 
 
 @router.get("/live", summary="进程存活 · The process answers")
@@ -32,9 +34,16 @@ async def live() -> Live:
     return Live()
 
 
-@router.get("/ready", summary="可以识别 · Photos are answered", responses=refusals("not_ready"))
+@router.get(
+    "/ready",
+    summary="可以识别 · Photos are answered",
+    responses=refusals("not_ready", "shutting_down", "storage_unavailable", "disk_full"),
+)
 async def ready(request: Request) -> Ready:
-    """Send requests here once this succeeds."""
-    if not service_of(request).engine.warm:
-        raise Refusal.to_come_back("not_ready", _RETRY_SECONDS)
-    return Ready()
+    """Send requests here once this succeeds; when it fails, `checks` says which conditions hold."""
+    service = service_of(request)
+    found = await service.readiness.look()
+    service.metrics.show_readiness(found.checks, found.free_bytes)
+    if code := found.code():
+        raise Refusal.to_come_back(code, _RETRY_SECONDS, checks=found.checks)
+    return Ready(checks=dict(found.checks))

@@ -20,6 +20,7 @@ START_SECONDS = 20
 @pytest.fixture(autouse=True)
 def data_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XUNTU_DATA_FOLDER", str(tmp_path))
+    monkeypatch.setenv("XUNTU_LOG_FORMAT", "text")
     return tmp_path
 
 

@@ -21,7 +21,7 @@ def workers(tmp_path, **environment):
     """Two workers on a free port: the process that keeps them, and its address once it is known."""
     log = tmp_path / "log"
     command = [sys.executable, "-m", "serve", "--port", "0", "--workers", "2"]
-    environment = {**os.environ, "XUNTU_DATA_FOLDER": str(tmp_path), **environment}
+    environment = {**os.environ, "XUNTU_DATA_FOLDER": str(tmp_path), "XUNTU_LOG_FORMAT": "text", **environment}
     with log.open("w") as said, subprocess.Popen(command, stderr=said, env=environment) as process:
         try:
             yield process, log

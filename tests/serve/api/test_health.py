@@ -16,7 +16,8 @@ def test_ready_waits_for_the_first_answer(serve_with, patient):
         if after.status_code == 200:
             break
         time.sleep(0.01)
-    assert after.json() == {"status": "ready"}
+    assert after.json()["status"] == "ready"
+    assert set(after.json()["checks"].values()) == {True}
 
 
 def test_a_model_that_cannot_answer_never_gets_ready(serve_with, classifier):
