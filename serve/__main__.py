@@ -143,13 +143,15 @@ def _serve(settings: Settings) -> int:
 def _run(settings: Settings, listening: socket.socket) -> int:
     # Loaded only now: what is said above should not wait for the model's libraries.
     from serve.app import create_app, load_classifier
+    from serve.observe.tracing import start_tracing
     from serve.server import make_server
 
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken body; we refuse those
     open_photo_store(settings.photo_store_url or default_photo_url(settings.data_folder))  # says it in one sentence
     classifier = load_classifier(settings)
     try:
-        app = create_app(settings, classifier)
+        tracing = start_tracing()
+        app = create_app(settings, classifier, tracing)
     except ValueError as error:
         raise CannotStart(f"{error}; settings are listed in docs/settings.md") from error
     server = make_server(app, grace_seconds=int(settings.deadline_seconds + _GRACE_SECONDS))
@@ -161,6 +163,8 @@ def _run(settings: Settings, listening: socket.socket) -> int:
     signal.signal(signal.SIGTERM, _end)
     with contextlib.suppress(KeyboardInterrupt, _Ended):  # once it has ended in order, uvicorn signals again
         server.run(sockets=[listening])
+    if tracing is not None:
+        tracing.close()
     return 0
 
 

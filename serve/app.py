@@ -35,6 +35,7 @@ from serve.headers import SecurityHeaders
 from serve.observe.metrics import Metrics
 from serve.observe.readiness import Readiness
 from serve.observe.requests import RequestWatch
+from serve.observe.tracing import Tracing
 from serve.openapi import DESCRIPTION, TAGS, describe
 from serve.photos.keeping import PhotoKeeper
 from serve.photos.store import default_photo_url, open_photo_store
@@ -60,11 +61,12 @@ def load_classifier(settings: Settings) -> Classifier:
     return Classifier.load(settings.model_folder or current_release(), precision=settings.precision)
 
 
-def create_app(settings: Settings, classifier: Classifier | None = None) -> FastAPI:
+def create_app(settings: Settings, classifier: Classifier | None = None, tracing: Tracing | None = None) -> FastAPI:
     """One service.
 
     Args:
         classifier: already loaded; by default the application loads it when it starts.
+        tracing: makes spans of requests; whoever gives it closes it.
 
     Raises:
         ValueError: the default standard is not known, or the district's codes cannot be.
@@ -140,7 +142,10 @@ def create_app(settings: Settings, classifier: Classifier | None = None) -> Fast
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would record query strings
     )
     app.add_middleware(
-        RequestWatch, metrics=metrics, answer_failure=partial(_answer_failure, default_language=settings.language)
+        RequestWatch,
+        metrics=metrics,
+        answer_failure=partial(_answer_failure, default_language=settings.language),
+        tracing=tracing,
     )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(QueryToken)  # the outermost: nothing else sees a key in an address

@@ -73,6 +73,8 @@ class Database:
         Raises:
             DatabaseUnusable: it cannot be reached, or it was made by a later version.
         """
+        if self._is_newest():
+            return
         from alembic import command  # takes a fifth of a second, and only the start needs it
         from alembic.config import Config
         from alembic.util import CommandError
@@ -90,6 +92,16 @@ class Database:
             raise DatabaseUnusable(
                 f"{self.name}: {_reason(error)}; correct XUNTU_DATABASE_URL or its rights"
             ) from error
+
+    def _is_newest(self) -> bool:
+        """Whether the schema is this version's already: most starts need not load Alembic to know it."""
+        newest = max(path.name for path in (MIGRATIONS_FOLDER / "versions").glob("[0-9]*.py")).partition("_")[0]
+        try:
+            with self._engine.connect() as connection:
+                found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+        except SQLAlchemyError:  # no table yet; or no database, which the migration says better
+            return False
+        return found == [newest]
 
     def answers(self) -> bool:
         """Whether a question is answered now."""

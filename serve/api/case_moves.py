@@ -108,6 +108,8 @@ def review(
         add_review(session, caller, case, fields.judgement, fields.problems, fields.note)
         answer = view.show(case)
         announce(session, "case.reviewed", summary(answer) | {"judgement": fields.judgement})
+        machine = {key for photo in case.photos if photo.verification_id is None for key in photo.problems}
+        service.metrics.count_review(machine, fields.judgement, fields.problems)
         return answer.model_dump_json()
 
     return carry_out(service.database, repeatable, 200, store)

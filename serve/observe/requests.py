@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serve.observe.logs import FIELDS
 from serve.observe.metrics import Metrics
 from serve.observe.notes import RequestNotes, begin_notes
+from serve.observe.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +35,17 @@ class RequestWatch:
     """
 
     def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, answer_failure: Callable[[Request, Exception], Response]
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        answer_failure: Callable[[Request, Exception], Response],
+        tracing: Tracing | None = None,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._answer_failure = answer_failure
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,13 +73,16 @@ class RequestWatch:
             log.exception("%s %s failed", scope["method"], route_of(scope))
             await self._answer_failure(Request(scope), error)(scope, receive, send_watched)
         finally:
-            self._finish(scope, notes, status or _CLIENT_GONE, sent_bytes, time.perf_counter() - started)
+            self._finish(scope, notes, status or _CLIENT_GONE, sent_bytes, started)
 
-    def _finish(self, scope: Scope, notes: RequestNotes, status: int, sent_bytes: int, seconds: float) -> None:
+    def _finish(self, scope: Scope, notes: RequestNotes, status: int, sent_bytes: int, started: float) -> None:
+        seconds = time.perf_counter() - started
         method, route = scope["method"], route_of(scope)
         self._metrics.count_request(method, route, status, seconds, notes)
         if route in _QUIET and status < 400:
             return
+        if self._tracing is not None:
+            self._tracing.record(scope, route, status, started, seconds, notes)
         fields = {
             "method": method,
             "route": route,

@@ -59,6 +59,13 @@ def test_workers_share_an_address_are_replaced_and_end_together(tmp_path, photo,
                 return client.post("/v1/classify", files=form(photo())).status_code
 
         assert {answered() for _ in range(8)} == {200}
+
+        def counted():
+            name = 'xuntu_requests_total{method="POST",route="/v1/classify",status="200"} '
+            figures = httpx.get(f"{address}/metrics").text.splitlines()
+            return sum(float(line.removeprefix(name)) for line in figures if line.startswith(name))
+
+        wait_for(lambda: counted() == 8)  # of both workers, whichever is asked
         before = children(process)
         assert len(before) == 2
 
@@ -67,6 +74,7 @@ def test_workers_share_an_address_are_replaced_and_end_together(tmp_path, photo,
         after = children(process)
         assert len(after) == 2 and before[1] in after
         assert {answered() for _ in range(8)} == {200}
+        wait_for(lambda: counted() == 16)  # those of the worker that died too
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0
