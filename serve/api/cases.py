@@ -98,6 +98,8 @@ async def report(request: Request, standard: Standard = None, lang: Lang = None)
             duplicate_meters=service.settings.duplicate_meters,
         )
         claim(session, kept)
+        for duplicate in case.duplicates:
+            service.metrics.count_duplicate(duplicate.reason)
         answer = view.show(case)
         announce(session, "case.created", summary(answer))
         return answer.model_dump_json()

@@ -87,6 +87,19 @@ def test_reviews_say_where_person_and_machine_agree():
     assert found['xuntu_review_problems_total{problem="other",result="false_alarm"}'] == 1
 
 
+def test_cases_count_their_duplicates_and_reviews(scraped, photo, form):
+    service, scrape = scraped
+    first, second = (service.post("/v1/cases", files=form(photo())).json() for _ in range(2))
+    assert [earlier["case_id"] for earlier in second["duplicates"]] == [first["id"]]
+    answer = service.post(f"/v1/cases/{first['id']}/review", json={"judgement": "problems", "problems": ["graffiti"]})
+    assert answer.status_code == 200
+    found = scrape()
+
+    result = "agreed" if [problem["key"] for problem in first["problems"]] == ["graffiti"] else "disagreed"
+    assert found[f'xuntu_reviews_total{{result="{result}"}}'] == 1
+    assert found['xuntu_duplicates_total{reason="same_photo"}'] == 1
+
+
 def test_two_services_in_one_process_count_apart():
     one, other = Metrics([]), Metrics([])
     one.count_duplicate("same_photo")
