@@ -147,6 +147,7 @@ def _run(settings: Settings, listening: socket.socket) -> int:
     from serve.server import make_server
 
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken body; we refuse those
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every webhook, with its whole URL
     open_photo_store(settings.photo_store_url or default_photo_url(settings.data_folder))  # says it in one sentence
     classifier = load_classifier(settings)
     try:

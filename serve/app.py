@@ -20,8 +20,8 @@ from model.codes import load_code_tables
 from model.problems import Language, Problem, load_problems
 from serve.access.gate import Gate
 from serve.access.query_token import QueryToken
-from serve.api import audit, case_moves, cases, classify, easydl, health, keys, open_inference, page, session
 from serve.api import metrics as metrics_resource
+from serve.api import audit, case_moves, cases, classify, easydl, health, keys, open_inference, page, session, webhooks
 from serve.api import model as model_resource
 from serve.api import problems as problems_resource
 from serve.api.case_answers import ReportFields
@@ -44,6 +44,7 @@ from serve.service import Service
 from serve.settings import Settings
 from serve.storage import STORAGE_ERRORS, is_of_storage
 from serve.tasks import start_tasks
+from serve.webhooks.delivery import open_deliverer
 
 log = logging.getLogger(__name__)
 
@@ -122,10 +123,13 @@ def create_app(settings: Settings, classifier: Classifier | None = None, tracing
                 metrics.show_queue(*engine.load())
 
             tasks.run_every(_SHOW_QUEUE_SECONDS, show_queue)
+        deliverer = open_deliverer(settings, database)
+        deliverer.start()
         warming_up = asyncio.create_task(_warm_up(engine))
         yield
         warming_up.cancel()
         await tasks.end()
+        await deliverer.end()
         engine.close()
         gate.close()
         database.close()
@@ -149,7 +153,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, tracing
     )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(QueryToken)  # the outermost: nothing else sees a key in an address
-    for resource in (classify, cases, case_moves, audit, model_resource, problems_resource, keys, session):
+    for resource in (classify, cases, case_moves, audit, model_resource, problems_resource, keys, session, webhooks):
         app.include_router(resource.router, prefix="/v1")
     for protocol in (easydl, open_inference):
         app.include_router(protocol.router)

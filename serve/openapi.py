@@ -25,6 +25,7 @@ TAGS = [
     {"name": "识别 Classify"},
     {"name": "案件 Cases"},
     {"name": "审计 Audit"},
+    {"name": "事件通知 Webhooks"},
     {"name": "模型 Model"},
     {"name": "访问 Access"},
     {"name": "开放推理协议 Open Inference Protocol"},

@@ -79,6 +79,13 @@ class Settings(BaseSettings):
     duplicate_meters: float = Field(default=100, gt=0)
     """How far apart photos that look alike may have been taken to count as one thing."""
 
+    webhook_allow_private: bool = False
+    """Send events to private and loopback addresses too, and over http: for receivers in the same network."""
+    webhook_timeout_seconds: float = Field(default=15, gt=0, le=60)
+    """A receiver must have answered after this time, else the message is sent again later."""
+    webhook_message_days: int = Field(default=30, ge=0)
+    """Messages are removed this long after they were delivered or given up; 0 keeps them."""
+
     standard: str = DEFAULT_STANDARD
     """Code table used where a request names none."""
     region: str | None = Field(default=None, pattern="^[0-9]{6}$")

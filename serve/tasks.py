@@ -19,6 +19,7 @@ from serve.photos.keeping import sweep
 from serve.photos.retention import THE_SERVICE, purge
 from serve.service import Service
 from serve.tables import Lease
+from serve.webhooks.endpoints import forget_messages
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,10 @@ def start_tasks(service: Service) -> Tasks:
     tasks.run_every(SWEEP_SECONDS, partial(run_in_threadpool, sweep_in_turn))
     tasks.run_every(
         SWEEP_SECONDS, partial(run_in_threadpool, in_turn, service.database, "purge", PURGE_SECONDS, purging)
+    )
+    forgetting = partial(forget_messages, service.database, service.settings.webhook_message_days)
+    tasks.run_every(
+        SWEEP_SECONDS, partial(run_in_threadpool, in_turn, service.database, "webhooks", PURGE_SECONDS, forgetting)
     )
     return tasks
 
