@@ -308,6 +308,21 @@ def test_what_a_dead_process_took_is_sent_again_with_the_same_id(database, run, 
     assert messages(database)[0].delivered_at is not None
 
 
+def test_what_was_stored_before_a_crash_is_sent_when_the_service_starts_again(
+    database, database_url, serve_with, receiver, add_webhook, tell
+):
+    add_webhook("city", receiver.url)
+    tell()  # and the service is killed before it sends
+
+    serve_with(database_url=database_url, webhook_allow_private=True)
+
+    async def delivered():
+        await until(lambda: messages(database)[0].delivered_at)
+
+    asyncio.run(delivered())
+    assert receiver.ids == [messages(database)[0].id]
+
+
 def test_an_ended_service_leaves_what_is_on_its_way_to_the_next(
     database, run, receiver, add_webhook, tell, monkeypatch
 ):
