@@ -198,3 +198,13 @@ def test_there_are_not_more_webhooks_than_can_be_served_at_once(service, receive
 
     service.delete(f"/v1/webhooks/{made[0]['id']}")
     assert add(service, receiver.url).status_code == 201
+
+
+@pytest.mark.parametrize(("since", "count"), [("0001-01-01T00:00:00+14:00", 1), ("9999-12-31T23:59:59-12:00", 0)])
+def test_moments_at_the_ends_of_time_are_moments(service, receiver, since, count):
+    webhook = add(service, receiver.url).json()
+    service.post(f"/v1/webhooks/{webhook['id']}/test")
+
+    answer = service.post(f"/v1/webhooks/{webhook['id']}/replay", json={"since": since})
+
+    assert (answer.status_code, answer.json()) == (202, {"messages": count})
