@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from serve.access.caller import caller_of, takes
 from serve.access.roles import Role
-from serve.api.keys import MAX_BODY_BYTES
+from serve.access.route import GuardedRoute
 from serve.cases.audit import record
 from serve.cases.paging import MOST_ROWS, after_cursor, cut_page
 from serve.openapi import refusals
@@ -27,10 +27,9 @@ from serve.webhooks.endpoints import MOST_ENDPOINTS, TooManyEndpoints, add_endpo
 from serve.webhooks.outbox import TEST_EVENT, Event, add_message
 from serve.webhooks.targets import MAX_URL_CHARACTERS, Target, TargetRefused, checked_addresses, read_target
 
-router = APIRouter(prefix="/webhooks", tags=["事件通知 Webhooks"])
+router = APIRouter(prefix="/webhooks", tags=["事件通知 Webhooks"], route_class=GuardedRoute)
 
 _ADMIN = [Depends(takes(Role.ADMIN))]
-_BODY_REFUSALS = ("bad_request", "body_too_large", "invalid_parameter", "internal_error")
 
 
 class MessageStatus(StrEnum):
@@ -129,10 +128,14 @@ class SentTest(BaseModel):
     "",
     status_code=201,
     dependencies=_ADMIN,
-    max_body_size=MAX_BODY_BYTES,
     summary="添加通知地址 · Add a webhook",
     responses=refusals(
-        "too_many_webhooks", "webhook_url_invalid", "webhook_target_private", "webhook_host_unknown", *_BODY_REFUSALS
+        "too_many_webhooks",
+        "webhook_url_invalid",
+        "webhook_target_private",
+        "webhook_host_unknown",
+        "invalid_parameter",
+        "internal_error",
     ),
 )
 async def add(request: Request, response: Response, new: NewWebhook) -> MadeWebhook:
@@ -209,9 +212,8 @@ def show_messages(
     "/{webhook_id}/replay",
     status_code=202,
     dependencies=_ADMIN,
-    max_body_size=MAX_BODY_BYTES,
     summary="重发消息 · Send messages again",
-    responses=refusals("webhook_not_found", "webhook_message_not_found", *_BODY_REFUSALS),
+    responses=refusals("webhook_not_found", "webhook_message_not_found", "invalid_parameter", "internal_error"),
 )
 def send_again(request: Request, webhook_id: str, wanted: ReplayWanted) -> Replayed:
     """With the ids they had: a receiver that has one already leaves it."""
