@@ -20,8 +20,8 @@ from model.codes import load_code_tables
 from model.problems import Language, Problem, load_problems
 from serve.access.gate import Gate
 from serve.access.query_token import QueryToken
-from serve.api import metrics as metrics_resource
 from serve.api import audit, case_moves, cases, classify, easydl, health, keys, open_inference, page, session, webhooks
+from serve.api import metrics as metrics_resource
 from serve.api import model as model_resource
 from serve.api import problems as problems_resource
 from serve.api.case_answers import ReportFields
