@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """Send events to private and loopback addresses too, and over http: for receivers in the same network."""
     webhook_timeout_seconds: float = Field(default=15, gt=0, le=60)
     """A receiver must have answered after this time, else the message is sent again later."""
+    webhook_delays_seconds: tuple[float, ...] = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+    """How long after each failed attempt a message is sent again; after one attempt more it is given up."""
     webhook_message_days: int = Field(default=30, ge=0)
     """Messages are removed this long after they were delivered or given up; 0 keeps them."""
 

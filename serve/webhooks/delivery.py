@@ -30,17 +30,12 @@ from serve.webhooks.sending import EndpointGone, NotDelivered, Sender
 
 log = logging.getLogger(__name__)
 
-DELAYS = tuple(
-    timedelta(seconds=seconds)
-    for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
-)
-"""How long after a failed attempt the next one is made; after one more, none: the schedule of Standard Webhooks."""
 AT_ONCE_PER_ENDPOINT = 4
 """Messages on their way to one endpoint from one process: a slow one holds up no other."""
 
 _JITTER = 0.2  # of the delay, at most, so that what failed together does not come together
 _LOOK_SECONDS = 3
-_LEASE_MARGIN = timedelta(seconds=60)  # beyond the longest attempt, for noting what came of it
+_LEASE_MARGIN = timedelta(seconds=20)  # beyond the longest attempt, for noting what came of it
 _ENDING_SECONDS = 5
 _ERROR_CHARACTERS = 500
 
@@ -104,7 +99,7 @@ class Deliverer:
     """Sends what is due, in the event loop that started it, until it is ended.
 
     Args:
-        delays: see DELAYS.
+        delays: after each failed attempt, until the next one; after one attempt more there is none.
         clock, chance: the time, and a number from 0 to 1; tests give their own.
     """
 
@@ -113,7 +108,7 @@ class Deliverer:
         database: Database,
         sender: Sender,
         *,
-        delays: Sequence[timedelta] = DELAYS,
+        delays: Sequence[timedelta],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -240,7 +235,8 @@ def open_deliverer(settings: Settings, database: Database) -> Deliverer:
         allow_private=settings.webhook_allow_private,
         most_at_once=MOST_ENDPOINTS * AT_ONCE_PER_ENDPOINT,
     )
-    return Deliverer(database, sender)
+    delays = [timedelta(seconds=seconds) for seconds in settings.webhook_delays_seconds]
+    return Deliverer(database, sender, delays=delays)
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

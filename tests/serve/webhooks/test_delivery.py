@@ -9,8 +9,9 @@ from sqlalchemy import update
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from serve.database import Database
+from serve.settings import Settings
 from serve.tables import AuditEntry, WebhookEndpoint, WebhookMessage
-from serve.webhooks.delivery import AT_ONCE_PER_ENDPOINT, DELAYS, Deliverer, take_due
+from serve.webhooks.delivery import AT_ONCE_PER_ENDPOINT, Deliverer, take_due
 from serve.webhooks.endpoints import forget_messages, replay
 from serve.webhooks.sending import Sender
 from tests.serve.webhooks.conftest import SECRET, WAIT_SECONDS
@@ -146,7 +147,7 @@ def test_after_the_whole_schedule_a_message_is_given_up_and_a_replay_sends_it(
 
 
 def test_the_schedule_is_the_one_of_standard_webhooks():
-    hours = [delay.total_seconds() / 3600 for delay in DELAYS]
+    hours = [seconds / 3600 for seconds in Settings().webhook_delays_seconds]
 
     assert hours == [5 / 3600, 5 / 60, 0.5, 2, 5, 10, 14, 20, 24]
 
