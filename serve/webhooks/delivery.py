@@ -175,7 +175,7 @@ class Deliverer:
 
     def _notice(self, session: Session) -> None:
         """Called in the thread that committed."""
-        if session.info.pop(ANNOUNCED, False):
+        if ANNOUNCED in session.info:  # left there: another service in this process listens too
             self._loop.call_soon_threadsafe(self._awake.set)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
