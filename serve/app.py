@@ -123,7 +123,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, tracing
                 metrics.show_queue(*engine.load())
 
             tasks.run_every(_SHOW_QUEUE_SECONDS, show_queue)
-        deliverer = open_deliverer(settings, database)
+        deliverer = open_deliverer(settings, database, metrics.count_delivery)
         deliverer.start()
         warming_up = asyncio.create_task(_warm_up(engine))
         yield

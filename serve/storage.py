@@ -5,9 +5,10 @@ import errno
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from serve.photos.keeping import ClaimedTooLate
 from serve.photos.store import PhotoStoreFailed
 
-STORAGE_ERRORS = (OperationalError, InterfaceError, NoConnectionFree, PhotoStoreFailed, OSError)
+STORAGE_ERRORS = (OperationalError, InterfaceError, NoConnectionFree, PhotoStoreFailed, ClaimedTooLate, OSError)
 """Types to ask `is_of_storage` about."""
 
 _OF_STORAGE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})

@@ -23,7 +23,7 @@ from serve.cases.workflow import Status
 from serve.intake import INTAKE_REFUSALS, photo_form, raw_photo, received, while_wanted
 from serve.openapi import refusals
 from serve.photos.keeping import claim
-from serve.photos.store import KeptPhotoMissing
+from serve.photos.store import KeptPhotoDamaged, KeptPhotoMissing
 from serve.refusals import Refusal
 from serve.service import service_of
 from serve.tables import Case, CaseProblem
@@ -187,7 +187,7 @@ def show_photo(request: Request, case_id: str, number: int) -> Response:
         raise Refusal("photo_not_kept", number=number)
     try:
         copy = service.photo_store.get(address)
-    except KeptPhotoMissing as error:
+    except (KeptPhotoMissing, KeptPhotoDamaged) as error:
         log.error("a kept photo of case %s is lost: %s", case_id, error)
         raise Refusal("photo_not_kept", number=number) from error
     return Response(copy, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})

@@ -21,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 
 from serve.cases.audit import record
 from serve.database import Database
+from serve.observe.metrics import Delivery
 from serve.photos.retention import THE_SERVICE
 from serve.settings import Settings
 from serve.tables import WebhookEndpoint, WebhookMessage
@@ -100,6 +101,7 @@ class Deliverer:
 
     Args:
         delays: after each failed attempt, until the next one; after one attempt more there is none.
+        count: told what came of each attempt.
         clock, chance: the time, and a number from 0 to 1; tests give their own.
     """
 
@@ -109,12 +111,14 @@ class Deliverer:
         sender: Sender,
         *,
         delays: Sequence[timedelta],
+        count: Callable[[Delivery], None],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
         self._sender = sender
         self._delays = delays
+        self._count = count
         self._clock = clock
         self._chance = chance
         self._lease = timedelta(seconds=sender.timeout_seconds) + _LEASE_MARGIN
@@ -192,6 +196,7 @@ class Deliverer:
                 await run_in_threadpool(self._note_failure, taken, str(error)[:_ERROR_CHARACTERS])
             else:
                 await run_in_threadpool(self._note, taken, delivered_at=self._clock(), due_at=None)
+                self._count("delivered")
         except Exception:
             log.exception("message %s: what came of it could not be noted; it is sent again", taken.id)
 
@@ -200,10 +205,12 @@ class Deliverer:
         if made > len(self._delays):
             log.warning("message %s is given up after %d attempts: %s", taken.id, made, error)
             self._note(taken, due_at=None, last_error=error)
+            self._count("given_up")
         else:
             delay = self._delays[taken.attempts] * (1 + _JITTER * self._chance())
             log.info("message %s was not delivered (%s); the next attempt is in %s", taken.id, error, delay)
             self._note(taken, due_at=self._clock() + delay, last_error=error)
+            self._count("failed")
 
     def _note(self, taken: TakenMessage, **values: Any) -> None:
         with self._database.writing() as session:
@@ -215,6 +222,7 @@ class Deliverer:
 
     def _close(self, taken: TakenMessage) -> None:
         self._note(taken, last_error="HTTP 410")
+        self._count("given_up")
         with self._database.writing() as session:
             endpoint = session.get_one(WebhookEndpoint, taken.endpoint_id)
             if endpoint.removed_at is None:
@@ -228,7 +236,7 @@ class Deliverer:
                 session.execute(update(WebhookMessage).where(_under_lease(taken)).values(leased_until=None))
 
 
-def open_deliverer(settings: Settings, database: Database) -> Deliverer:
+def open_deliverer(settings: Settings, database: Database, count: Callable[[Delivery], None]) -> Deliverer:
     """The delivery of one service, not yet started."""
     sender = Sender(
         timeout_seconds=settings.webhook_timeout_seconds,
@@ -236,7 +244,7 @@ def open_deliverer(settings: Settings, database: Database) -> Deliverer:
         most_at_once=MOST_ENDPOINTS * AT_ONCE_PER_ENDPOINT,
     )
     delays = [timedelta(seconds=seconds) for seconds in settings.webhook_delays_seconds]
-    return Deliverer(database, sender, delays=delays)
+    return Deliverer(database, sender, delays=delays, count=count)
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

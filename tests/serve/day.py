@@ -20,24 +20,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 from PIL import Image, ImageDraw
+from sqlalchemy import update
 from standardwebhooks import Webhook
 
 from serve.api.case_answers import CaseRecord
 from serve.client.client import Client, Refused
+from serve.database import Database, default_url
+from serve.tables import LooseFile
 from tests.serve.service_process import ServiceProcess
 
-_LOOSE_SECONDS = 12
 SETTINGS = {
     "XUNTU_REQUIRE_KEYS": "true",
     "XUNTU_REQUESTS_PER_MINUTE": "0",
     "XUNTU_KEEP_PHOTOS": "always",
-    "XUNTU_LOOSE_FILE_SECONDS": str(_LOOSE_SECONDS),
     "XUNTU_WEBHOOK_ALLOW_PRIVATE": "true",
     "XUNTU_WEBHOOK_TIMEOUT_SECONDS": "1",
     "XUNTU_WEBHOOK_DELAYS_SECONDS": "[0.1, 0.2, 1, 2, 5, 10]",
@@ -102,7 +104,9 @@ class Receiver:
         self._server.server_close()
 
 
-def run_day(cases: int, folder: Path, *, database_url: str | None = None, seed: int = 17) -> dict[str, int]:
+def run_day(
+    cases: int, folder: Path, *, database_url: str | None = None, seed: int = 17, kills: int = KILLS
+) -> dict[str, int]:
     """Live through the day and compare the books; what was counted.
 
     Raises:
@@ -115,10 +119,10 @@ def run_day(cases: int, folder: Path, *, database_url: str | None = None, seed: 
     try:
         receiver.secret = _register(server.url, keys["admin"], receiver.url)
         stages = _report_all(server, keys["system"], told, cases, seed)
-        with _killed_at_times(server, told, cases):
+        with _killed_at_times(server, told, cases, kills):
             stages()
         _review_and_verify(server, keys, told, seed)
-        counted = _compare(server, keys, told, cases, receiver)
+        counted = _compare(server, database_url, keys, told, cases, receiver)
     finally:
         receiver.close()
         code = server.stop()
@@ -173,13 +177,13 @@ def _report_all(server: ServiceProcess, key: str, told: Told, cases: int, seed: 
 
 
 @contextmanager
-def _killed_at_times(server: ServiceProcess, told: Told, cases: int) -> Iterator[None]:
+def _killed_at_times(server: ServiceProcess, told: Told, cases: int, kills: int) -> Iterator[None]:
     """Kill the server whenever another part of the cases is acknowledged, and start it again."""
     done = threading.Event()
 
     def kill() -> None:
-        for turn in range(1, KILLS + 1):
-            while len(told.cases) < cases * turn // (KILLS + 1):
+        for turn in range(1, kills + 1):
+            while len(told.cases) < cases * turn // (kills + 1):
                 if done.wait(0.01):
                     return
             server.kill()
@@ -219,7 +223,12 @@ def _review_and_verify(server: ServiceProcess, keys: Mapping[str, str], told: To
 
 
 def _compare(
-    server: ServiceProcess, keys: Mapping[str, str], told: Told, cases: int, receiver: Receiver
+    server: ServiceProcess,
+    database_url: str | None,
+    keys: Mapping[str, str],
+    told: Told,
+    cases: int,
+    receiver: Receiver,
 ) -> dict[str, int]:
     with Client(server.url, key=keys["system"]) as client:
         stored = {case.id: case for case in client.cases(limit=200)}
@@ -246,11 +255,10 @@ def _compare(
     assert dict(taken) == {event: count for event, count in events.items() if count}, (taken, events)
     assert receiver.forged == 0
     _compare_audit(server.url, keys["admin"], events)
-    _compare_files(server, stored.values())
+    _compare_files(server, database_url, stored.values())
     return {
         **events,
         "duplicates": len(told.duplicates),
-        "kills": KILLS,
         "webhook_tries": sum(receiver.tries.values()),
         **{f"outcome.{name}": count for name, count in Counter(told.verified.values()).items()},
         **{f"status.{name}": count for name, count in Counter(str(case.status) for case in stored.values()).items()},
@@ -270,10 +278,13 @@ def _compare_audit(url: str, key: str, events: Mapping[str, int]) -> None:
         assert entries == count, f"{action}: the audit log has {entries}, the clients were told {count}"
 
 
-def _compare_files(server: ServiceProcess, stored: Iterable[CaseRecord]) -> None:
+def _compare_files(server: ServiceProcess, database_url: str | None, stored: Iterable[CaseRecord]) -> None:
     """After a sweep the store holds as many files as there are different kept photos, and not one more."""
-    time.sleep(_LOOSE_SECONDS + 1)
     server.kill()
+    database = Database(database_url or default_url(server.data_folder))
+    with database.writing() as session:  # as if the time had passed that a file may stand without a case
+        session.execute(update(LooseFile).values(noted_at=datetime.now(UTC) - timedelta(days=1)))
+    database.close()
     server.start()  # sweeps
     shown = {photo.sha256 for case in stored for photo in case.photos}
     until = time.monotonic() + _SECONDS_TO_SWEEP

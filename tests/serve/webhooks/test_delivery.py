@@ -36,14 +36,22 @@ def clock():
 
 
 @pytest.fixture
-def run(database, clock):
+def counted():
+    """What came of each attempt, in order."""
+    return []
+
+
+@pytest.fixture
+def run(database, clock, counted):
     """Run a test's coroutine with a deliverer: run(test, allow_private=…, resolve=…)."""
 
     def run_with(test, *, delays=(timedelta(seconds=5), timedelta(minutes=5)), timeout_seconds=WAIT_SECONDS, **sending):
         async def whole():
             options = {"allow_private": True, "most_at_once": 8, **sending}
             sender = Sender(timeout_seconds=timeout_seconds, **options)
-            deliverer = Deliverer(database, sender, delays=delays, clock=clock, chance=lambda: 1.0)
+            deliverer = Deliverer(
+                database, sender, delays=delays, count=counted.append, clock=clock, chance=lambda: 1.0
+            )
             try:
                 return await test(deliverer)
             finally:
