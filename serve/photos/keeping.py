@@ -17,7 +17,8 @@ A claim that comes too late raises, and its case is not saved. Half of the grace
 machines to differ, and for the transaction of the claim to end.
 
 Why no file stays for ever: it is written after its note is committed, and the note goes only with a claim, with the
-file, or once a photo names the address. Whenever a process dies, the note is there for the next sweep.
+file, or once a photo names the address. Whenever a process dies, the note is there for the next sweep. What it had only
+half written has no address; the sweep removes that by its age.
 
 Notes are locked in the order of their addresses, so that two requests with the same photos wait and never deadlock.
 """
@@ -147,7 +148,7 @@ def note_loose(session: Session, addresses: Iterable[str], now: datetime) -> Non
 def sweep(
     database: Database, store: PhotoStore, older_than_seconds: float, go_on: Callable[[], bool] = lambda: True
 ) -> int:
-    """Remove the files that were noted as loose before the grace and that no photo names; how many. Blocks.
+    """Remove the files noted as loose before the grace that no photo names, and those never finished; how many. Blocks.
 
     A file that cannot be removed is logged and stays noted. Several sweeps at once do no harm.
 
@@ -159,7 +160,7 @@ def sweep(
         due = session.scalars(
             select(LooseFile.sha256).where(LooseFile.noted_at <= noted_before).order_by(LooseFile.sha256)
         ).all()
-    removed = 0
+    removed = store.remove_unfinished(older_than_seconds)
     for address in due:
         if not go_on():
             break

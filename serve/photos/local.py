@@ -1,8 +1,14 @@
-"""Kept photos in a folder: ab/cd/<sha256>, so that no folder grows too large to list."""
+"""Kept photos in a folder: ab/cd/<sha256>, so that no folder grows too large to list.
 
+A file is written in .writing/ and gets its name when all of it is on disk. What a killed process leaves there is found
+by its age.
+"""
+
+import contextlib
 import hashlib
 import os
-import threading
+import time
+import uuid
 from pathlib import Path
 
 from serve.photos.store import KeptPhotoDamaged, KeptPhotoMissing, PhotoStoreFailed, PhotoStoreUnusable
@@ -19,9 +25,10 @@ class LocalPhotos:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._writing = folder / ".writing"
         self._durable: set[Path] = set()  # folders whose own entry this process knows to be on disk
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            self._writing.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise PhotoStoreUnusable(f"{folder}: cannot be made ({error.strerror}); {_CURE}") from error
         if not self.answers():
@@ -33,7 +40,7 @@ class LocalPhotos:
         try:
             self._make_folder(path.parent)
             if not _stands(path, len(data)):
-                _write(path, data)
+                self._write(path, data)
             # also where it stood: another process may have given it its name a moment ago, and not come to this yet
             _sync_folder(path.parent)
         except OSError as error:
@@ -59,6 +66,19 @@ class LocalPhotos:
         except OSError as error:
             raise PhotoStoreFailed(f"{path}: cannot be removed ({error.strerror}); {_CURE}") from error
 
+    def remove_unfinished(self, older_than_seconds: float) -> int:
+        removed = 0
+        written_before = time.time() - older_than_seconds
+        try:
+            for path in self._writing.iterdir():
+                with contextlib.suppress(FileNotFoundError):  # it was finished, or another process was faster
+                    if path.stat().st_mtime <= written_before:
+                        path.unlink()
+                        removed += 1
+        except OSError as error:
+            raise PhotoStoreFailed(f"{self._writing}: cannot be tidied ({error.strerror}); {_CURE}") from error
+        return removed
+
     def answers(self) -> bool:
         return os.access(self._folder, os.R_OK | os.W_OK | os.X_OK)
 
@@ -73,6 +93,18 @@ class LocalPhotos:
         _sync_folder(folder.parent.parent)
         self._durable.add(folder)
 
+    def _write(self, path: Path, data: bytes) -> None:
+        unfinished = self._writing / f"{path.name}.{uuid.uuid4()}"  # machines may share the folder
+        try:
+            with unfinished.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
+
 
 def _stands(path: Path, length: int) -> bool:
     """Whether the file is there in full: what a failing disk has cut short is written again."""
@@ -80,19 +112,6 @@ def _stands(path: Path, length: int) -> bool:
         return path.stat().st_size == length
     except FileNotFoundError:
         return False
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _sync_folder(folder: Path) -> None:

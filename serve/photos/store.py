@@ -59,6 +59,9 @@ class PhotoStore(Protocol):
     def delete(self, sha256: str) -> None:
         """Remove what stands at this address. Does nothing where nothing does."""
 
+    def remove_unfinished(self, older_than_seconds: float) -> int:
+        """Remove what processes that died while they wrote have left, at no address; how many files."""
+
     def answers(self) -> bool:
         """Whether photos could be stored now."""
 

@@ -10,6 +10,7 @@ and follows from the seed; which request is under way when the server is killed 
 import argparse
 import io
 import json
+import os
 import random
 import sys
 import tempfile
@@ -285,11 +286,14 @@ def _compare_files(server: ServiceProcess, database_url: str | None, stored: Ite
     with database.writing() as session:  # as if the time had passed that a file may stand without a case
         session.execute(update(LooseFile).values(noted_at=datetime.now(UTC) - timedelta(days=1)))
     database.close()
+    photos = server.data_folder / "photos"
+    for path in photos.rglob("*"):
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 86_400))
     server.start()  # sweeps
     shown = {photo.sha256 for case in stored for photo in case.photos}
     until = time.monotonic() + _SECONDS_TO_SWEEP
     while True:
-        files = [path for path in (server.data_folder / "photos").rglob("*") if path.is_file()]
+        files = [path for path in photos.rglob("*") if path.is_file()]
         if len(files) <= len(shown) or time.monotonic() > until:
             break
         time.sleep(0.1)

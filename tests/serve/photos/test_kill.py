@@ -13,7 +13,7 @@ SECONDS = 30
 
 # Keeps a photo as one who reports a case does, and stops at the step it is told, to be killed there.
 REPORT = """
-import sys, time
+import os, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from model.decision import Verdict
@@ -29,6 +29,13 @@ def reach(step):
     if step == stop:
         print(step, flush=True)
         time.sleep(600)
+
+def half_written(descriptor):
+    if not os.path.isdir(f"/proc/self/fd/{descriptor}"):
+        reach("half written")
+    fsync(descriptor)
+
+fsync, os.fsync = os.fsync, half_written
 
 class Store(LocalPhotos):
     def put(self, sha256, data):
@@ -55,7 +62,8 @@ reach("saved")
 
 
 @pytest.mark.parametrize(
-    ("step", "files_left"), [("noted", 0), ("written", 2), ("claimed, not committed", 2), ("saved", 2)]
+    ("step", "files_left"),
+    [("noted", 0), ("half written", 1), ("written", 2), ("claimed, not committed", 2), ("saved", 2)],
 )
 def test_a_process_killed_at_any_step_leaves_what_a_sweep_mends(
     database, database_url, store, stored, tmp_path, photo, step, files_left
