@@ -76,6 +76,10 @@ class SeenPhoto(Protocol):
     def features(self) -> Features | None:
         """(1280,) float16."""
 
+    @property
+    def signature(self) -> npt.NDArray[np.float32] | None:
+        """See model/likeness.py: all zeros for a photo of one colour."""
+
 
 def decide(scores: Mapping[str, float], card: ModelCard) -> Decision:
     """Apply the card's thresholds: found from `upper` up, for a person from `lower` up."""
@@ -127,7 +131,7 @@ def decide_verification(
         raise ValueError(f"a check needs a problem and an after-photo, found {len(problems)} and {len(after)}")
     scores = decide_case([photo.decision for photo in after], card).scores
     comparable = [] if before_fingerprint != card.fingerprint() else [seen for seen in before if seen is not None]
-    places = tuple(_place(photo.features, comparable) for photo in after)
+    places = tuple(_place(photo, comparable) for photo in after)
 
     def say(outcome: Outcome, reason: Reason) -> VerificationDecision:
         return VerificationDecision(outcome=outcome, reason=reason, scores=scores, places=places)
@@ -154,5 +158,9 @@ def cosine(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> fl
     return float(one @ other) / lengths if lengths else 0.0
 
 
-def _place(features: Features | None, before: Sequence[Features]) -> float | None:
-    return max((cosine(features, seen) for seen in before), default=None) if features is not None else None
+def _place(photo: SeenPhoto, before: Sequence[Features]) -> float | None:
+    if photo.features is None or not before:
+        return None
+    if photo.signature is not None and not photo.signature.any():
+        return 0.0  # a frame of one colour is no place, and to the network much like a clean wall
+    return max(cosine(photo.features, seen) for seen in before)

@@ -8,6 +8,8 @@ Platt scaling turns logits into probabilities. Then, for each problem:
   calibrated score speaks for itself, and no single photo decides.
 - `lower`, from which a person should look: the highest score that leaves at most MOST_MISSED of the photos that show
   the problem below it, and no more than half of `upper`, so that there is always room for doubt.
+
+`same_place`, from which an after-photo may show the place of the report, is set beside them: see same_place.py.
 """
 
 import logging
@@ -22,6 +24,7 @@ from datasets.manifest import NO_ISSUE, read_manifest
 from model.card import Calibration, Threshold, save_card
 from model.classifier import Classifier
 from training.errors import TrainingError
+from training.same_place import choose_same_place
 from training.scoring import score_split
 
 log = logging.getLogger(__name__)
@@ -60,7 +63,16 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17) -> None:
         normal = scores[scored.of_kind(NO_ISSUE)]
         thresholds[label] = choose_threshold(labels[judged], scores[judged], normal, seed)
         log.info("%s: %s, %s", label, calibration[label], thresholds[label])
-    card = replace(classifier.card, calibration=calibration, thresholds=thresholds, precision="fp32", quantization={})
+    same_place = choose_same_place(scored, seed)
+    log.info("same place from a cosine of %s", same_place)
+    card = replace(
+        classifier.card,
+        calibration=calibration,
+        thresholds=thresholds,
+        same_place=same_place,
+        precision="fp32",
+        quantization={},
+    )
     save_card(card, folder)
 
 

@@ -25,6 +25,7 @@ from training.metrics import (
     proportion,
 )
 from training.report import write_report
+from training.same_place import measure_same_place
 from training.scoring import ScoredPhotos, score_split
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ def measure(classifier: Classifier, scored: ScoredPhotos, seed: int) -> dict[str
         "normal_photos": _measure_normal(scored, decisions, labels),
         **_verdict_shares(decisions),
         "answered": _measure_answered(scored, decisions, labels),
+        "same_place": measure_same_place(scored, classifier.card.same_place, seed),
         "sources": _measure_sources(scored, scores, found, decisions, labels),
     }
 

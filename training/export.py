@@ -14,10 +14,11 @@ import numpy.typing as npt
 import onnx
 import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from datasets.manifest import LabelledPhoto, Manifest, read_manifest
 from model.card import NETWORK_FILE, WEIGHTS_FILE, Calibration, ModelCard, Threshold, file_sha256, save_card
-from model.classifier import Classifier
+from model.classifier import FEATURES_OUTPUT, Classifier
 from model.files import replacing
 from model.network import Network
 from model.preprocessing import prepare_photo
@@ -59,16 +60,29 @@ def export(run: Path, folder: Path) -> Path:
     return folder
 
 
+class _Shown(nn.Module):
+    """What the ONNX gives: the logits, and the features they come from."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, 3, side, side) uint8 → (batch, labels) logits and (batch, FEATURES) features."""
+        features = self.network.features(pixels)
+        return self.network.classify(features), features
+
+
 def _write_onnx(network: Network, labels: Sequence[str], side: int, path: Path) -> None:
     example = torch.zeros(2, 3, side, side, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         torch.onnx.export(
-            network,
+            _Shown(network).eval(),
             (example,),
             str(path),
             input_names=["pixels"],
-            output_names=["logits"],
+            output_names=["logits", FEATURES_OUTPUT],
             dynamic_shapes=({0: torch.export.Dim("photos")},),
             opset_version=OPSET,
             dynamo=True,

@@ -107,6 +107,15 @@ def _readme(card: ModelCard) -> str:
         if outside
         else ""
     )
+    same = evaluation.get("same_place")
+    same_line = (
+        f"- a check of after-photos takes two photos for one place from a cosine of {same['threshold']}: "
+        f"{interval_text(same['elsewhere']['passed'])} of {same['elsewhere']['pairs']} pairs from different places, "
+        f"{interval_text(same['alike']['passed'])} of {same['alike']['pairs']} pairs that follow each other in a "
+        "source. No place was seen before and after the work, so nobody knows how often a cleaned place still passes\n"
+        if same
+        else ""
+    )
     return f"""# {card.name} {card.version}
 
 EfficientNet-Lite0, {card.input_side}x{card.input_side} px, one independent score a problem: {", ".join(card.labels)}.
@@ -119,7 +128,7 @@ In brackets: 95 % intervals (bootstrap over photos, seed {evaluation["seed"]}; W
   left to a person: {interval_text(normal["review"])}
 - of all photos, left to a person: {interval_text(evaluation["verdicts"]["review"])}; of the others exactly right:
   {interval_text(evaluation["answered"]["exactly_right"])}
-{outside_line}
+{outside_line}{same_line}
 {_markdown(problem_table(evaluation))}
 
 ![F1, precision and recall, calibration, sources]({PLOT_FILE})

@@ -179,6 +179,9 @@ def _page(evaluation: Mapping[str, Any], svg: str) -> str:
     if outside := evaluation.get("outside_the_problems"):
         said["photos outside the problems: called a problem"] = interval_text(outside["verdicts"]["problem"])
         said["photos outside the problems: left to a person"] = interval_text(outside["verdicts"]["review"])
+    if same := evaluation.get("same_place"):
+        said["pairs of different places taken for one"] = interval_text(same["elsewhere"]["passed"])
+        said["photos that follow each other taken for one place"] = interval_text(same["alike"]["passed"])
     title = f"{model['name']} {model['version']} on {evaluation['photos']} photos of split {data['split']}"
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>

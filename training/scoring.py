@@ -21,6 +21,8 @@ class ScoredPhotos:
     """(photos, labels) 1, 0, or NaN where nobody judged."""
     logits: npt.NDArray[np.float32]
     """(photos, labels), before calibration."""
+    features: npt.NDArray[np.float32] | None
+    """(photos, 1280), what the network saw; None if it shows no features."""
 
     def of_kind(self, kind: str) -> npt.NDArray[np.bool_]:
         """(photos,) which were collected as this kind."""
@@ -41,16 +43,19 @@ def score_split(classifier: Classifier, manifest: Manifest, split: Split) -> Sco
         )
     photos = manifest.split(split)
 
-    def score(photo: LabelledPhoto) -> npt.NDArray[np.float32]:
+    def score(photo: LabelledPhoto) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
         try:
             prepared = classifier.prepare(photo.path.read_bytes())
         except (OSError, PhotoError) as error:
             raise TrainingError(f"{photo.path}: {error}; run: python -m datasets check") from error
-        return classifier.logits(prepared.pixels[None])[0]
+        return classifier.look(prepared.pixels[None])
 
     rows = for_each_photo(score, photos, "scoring")
+    logits = [given for given, _ in rows]
+    features = [seen for _, seen in rows if seen is not None]
     return ScoredPhotos(
         photos=photos,
         labels=manifest.label_array(photos),
-        logits=np.stack(rows) if rows else np.zeros((0, len(labels)), dtype=np.float32),
+        logits=np.concatenate(logits) if logits else np.zeros((0, len(labels)), dtype=np.float32),
+        features=np.concatenate(features) if features else None,
     )

@@ -34,6 +34,8 @@ _VOLATILE = (
     re.compile(r"whsec_[\w+/=-]+"),
     re.compile(r"msg_\w+"),
 )
+SETTINGS = {"XUNTU_REQUIRE_KEYS": "true", "XUNTU_KEEP_PHOTOS": "always", "XUNTU_WEBHOOK_ALLOW_PRIVATE": "true"}
+
 _PHOTOS = {
     "place.jpg": "graffiti/0005.jpg",
     "close.jpg": "graffiti/0008.jpg",
@@ -101,7 +103,7 @@ def _service() -> Iterator[dict[str, str]]:
         draw_set(folder / "drawn", photos_per_kind=40, seed=17)
         for photo, drawn in _PHOTOS.items():
             (folder / photo).write_bytes((folder / "drawn" / drawn).read_bytes())
-        service = ServiceProcess(folder, {"XUNTU_REQUIRE_KEYS": "true", "XUNTU_KEEP_PHOTOS": "always"})
+        service = ServiceProcess(folder, SETTINGS)
         roles = ("system", "reviewer", "admin")
         keys = {f"{role.upper()}_KEY": service.make_key(f"{role}-key", role) for role in roles}
         service.start()

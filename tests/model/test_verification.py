@@ -29,10 +29,12 @@ NEAR_WALL = np.array([3, 4, 0, 0], dtype=np.float16)  # cosine 0.6 to the wall, 
 class Photo:
     decision: Decision
     features: np.ndarray | None
+    signature: np.ndarray | None = None
 
 
-def photo(graffiti=0.0, road_damage=0.0, features=WALL):
-    return Photo(decision=decide({"graffiti": graffiti, "road_damage": road_damage}, CARD), features=features)
+def photo(graffiti=0.0, road_damage=0.0, features=WALL, signature=None):
+    decision = decide({"graffiti": graffiti, "road_damage": road_damage}, CARD)
+    return Photo(decision=decision, features=features, signature=signature)
 
 
 def check(*after, problems=("graffiti",), before=(WALL,), card=CARD, fingerprint=None):
@@ -52,6 +54,10 @@ def check(*after, problems=("graffiti",), before=(WALL,), card=CARD, fingerprint
         pytest.param([photo(0, 0.95)], Outcome.RESOLVED, Reason.PROBLEM_GONE, id="another problem is another case"),
         pytest.param([photo(features=ROAD)], Outcome.CANNOT_TELL, Reason.OTHER_PLACE, id="a road instead of the wall"),
         pytest.param([photo(features=np.zeros(4))], Outcome.CANNOT_TELL, Reason.OTHER_PLACE, id="nothing seen"),
+        pytest.param(
+            [photo(signature=np.zeros(4))], Outcome.CANNOT_TELL, Reason.OTHER_PLACE, id="a frame of one colour"
+        ),
+        pytest.param([photo(signature=np.eye(4)[0])], Outcome.RESOLVED, Reason.PROBLEM_GONE, id="a frame of something"),
         pytest.param([photo(), photo(features=ROAD)], Outcome.RESOLVED, Reason.PROBLEM_GONE, id="overview, close-up"),
         pytest.param(
             [photo(), photo(features=ROAD), photo(features=ROAD)],

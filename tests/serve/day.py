@@ -75,7 +75,10 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # its sender was killed
+                    return
                 self.send_response(receiver.take(dict(self.headers), body))
                 self.send_header("Content-Length", "0")
                 self.end_headers()
