@@ -40,7 +40,7 @@ class TrainingConfig:
     source_balance: float = 0.3  # 0: photos as they come, 1: each source equally often
     label_smoothing: float = 0.02  # a few per cent of the labels are wrong
     start: str = "imagenet"  # or a model folder, whose weights.safetensors are taken
-    workers: int = 2  # processes that prepare photos
+    workers: int = 0  # processes beside this one that prepare photos; on CPU they cost more than they bring
     seed: int = 17
 
     def __post_init__(self) -> None:
