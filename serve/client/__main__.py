@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from serve.client.client import Client, ClientError
-from serve.client.folder import JournalDamaged, upload_folder
+from serve.client.folder import JOURNAL_FILE, JournalDamaged, find_cases, upload_folder
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
 _FIELDS = ("reporter", "grid")
@@ -68,10 +68,15 @@ def _upload(client: Client, given: argparse.Namespace) -> int:
     if not given.folder.is_dir():
         print(f"python -m serve.client: {given.folder}: is not a folder", file=sys.stderr)
         return 1
-    refused = 0
+    refused = asked = 0
     for uploaded in upload_folder(client, given.folder, _given(given, _FIELDS)):
+        asked += 1
         refused += uploaded.refused is not None
         print(f"{uploaded.name}: {uploaded.refused or f'{uploaded.verdict} {uploaded.case_id}'}", flush=True)
+    if before := len(find_cases(given.folder)) - asked:
+        print(
+            f"{before} cases were sent to {client.address} before, says {given.folder / JOURNAL_FILE}", file=sys.stderr
+        )
     return int(refused > 0)
 
 

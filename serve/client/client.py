@@ -67,6 +67,7 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.address = address.rstrip("/")
         self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout_seconds)
         self._attempts = attempts
         self._sleep = sleep

@@ -1,8 +1,8 @@
 """Uploads a folder of photos as cases, and goes on where it was stopped.
 
 A folder that holds photos is one case; a photo at the top is a case of its own. The journal beside them has a line for
-each case that was answered. A case whose answer was lost is sent again with the same Idempotency-Key, which follows
-from its name and its photos, so the service does not count it twice.
+each case that was answered, and by which service. A case whose answer was lost is sent again with the same
+Idempotency-Key, which follows from its name and its photos, so the service does not count it twice.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ def find_cases(folder: Path) -> list[FolderCase]:
 
 
 def upload_folder(client: Client, folder: Path, fields: Mapping[str, Any]) -> Iterator[Uploaded]:
-    """Send each case that the journal does not have yet; say what became of it.
+    """Send each case that the journal does not have for this service yet; say what became of it.
 
     Args:
         fields: of every case, see ReportFields; external_id is the case's name unless it is given.
@@ -73,7 +73,7 @@ def upload_folder(client: Client, folder: Path, fields: Mapping[str, Any]) -> It
         Unreachable: the service does not answer; run it again later.
     """
     journal = folder / JOURNAL_FILE
-    sent = _read_journal(journal)
+    sent = _read_journal(journal, client.address)
     for case in find_cases(folder):
         key = case.idempotency_key()
         if key in sent:
@@ -83,11 +83,12 @@ def upload_folder(client: Client, folder: Path, fields: Mapping[str, Any]) -> It
         except Refused as error:  # this case is at fault; the others may be fine
             yield Uploaded(name=case.name, refused=str(error))
             continue
-        _append(journal, {"idempotency_key": key, "name": case.name, "case_id": answer.id})
+        _append(journal, {"service": client.address, "idempotency_key": key, "name": case.name, "case_id": answer.id})
         yield Uploaded(name=case.name, case_id=answer.id, verdict=answer.verdict)
 
 
-def _read_journal(path: Path) -> set[str]:
+def _read_journal(path: Path, address: str) -> set[str]:
+    """Keys of the cases that the service at this address has."""
     if not path.exists():
         return set()
     content = path.read_bytes()
@@ -95,7 +96,8 @@ def _read_journal(path: Path) -> set[str]:
     if whole != content:  # a crash cut the last line off; its case is sent again
         os.truncate(path, len(whole))
     try:
-        return {json.loads(line)["idempotency_key"] for line in whole.splitlines()}
+        lines = [json.loads(line) for line in whole.splitlines()]
+        return {line["idempotency_key"] for line in lines if line["service"] == address}
     except (ValueError, KeyError, TypeError) as error:
         raise JournalDamaged(f"{path}: is damaged ({error}); delete it to send every case again, once") from error
 

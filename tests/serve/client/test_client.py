@@ -161,6 +161,16 @@ def test_a_journal_that_was_cut_off_or_lost_doubles_nothing(xuntu, folder):
     assert len(list(xuntu.cases())) == 3
 
 
+def test_what_one_service_has_is_sent_to_another_all_the_same(xuntu, folder):
+    first = list(upload_folder(xuntu, folder, {}))
+    journal = folder / JOURNAL_FILE
+    journal.write_text(journal.read_text().replace(xuntu.address, "http://elsewhere:8000"))
+
+    assert list(upload_folder(xuntu, folder, {})) == first
+    assert list(upload_folder(xuntu, folder, {})) == []
+    assert len(list(xuntu.cases())) == 3
+
+
 def test_a_new_photo_in_a_folder_is_a_new_case(xuntu, folder, photo):
     list(upload_folder(xuntu, folder, {}))
     (folder / "a" / "2.jpg").write_bytes(photo(500))
@@ -194,6 +204,8 @@ def test_the_command_uploads_lists_and_shows(service, folder, capsys):
     assert main([*url, "upload", str(folder), "--grid", "g"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in said] == ["a", "b", "single.png"]
+    assert main([*url, "upload", str(folder), "--grid", "g"]) == 0
+    assert "3 cases were sent to" in capsys.readouterr().err
     assert main([*url, "list", "--grid", "g"]) == 0
     cases = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [case["external_id"] for case in cases] == ["single.png", "b", "a"]
