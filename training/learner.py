@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from model.files import replacing
 from model.network import Network
 from training.config import TrainingConfig
+from training.depthwise import use_fast_depthwise
 from training.start import start_weights
 
 
@@ -23,6 +24,8 @@ class Learner:
         torch.manual_seed(config.seed)
         network = Network(outputs)
         start_weights(network, config.start)
+        if device.type == "cpu":
+            use_fast_depthwise(network)
         self.network = network.to(device=device).to(memory_format=torch.channels_last)
         self.averaged = AveragedModel(self.network, multi_avg_fn=_average(config.averaging_decay), use_buffers=True)
         self.optimizer = _build_optimizer(self.network, config)
