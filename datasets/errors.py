@@ -3,7 +3,8 @@
 DatasetError
 ├── ManifestError       a manifest cannot be read or written as it is
 ├── PhotosUnreadable    some files are not usable photos, and nobody said to skip them
-└── FoldersInvalid      a folder of folders cannot be imported as it is
+├── FoldersInvalid      a folder of folders cannot be imported as it is
+└── FoldsInvalid        the list of folds does not leave each origin out exactly once
 """
 
 from collections.abc import Sequence
@@ -38,6 +39,13 @@ class PhotosUnreadable(DatasetError):
 
 class FoldersInvalid(DatasetError):
     """The folders' names or contents do not say what the photos show."""
+
+
+class FoldsInvalid(DatasetError):
+    """The list of folds does not leave each origin out exactly once."""
+
+    def __init__(self, wrong: Sequence[str]) -> None:
+        super().__init__(_first_of(wrong))
 
 
 def _first_of(lines: Sequence[str]) -> str:
