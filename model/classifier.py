@@ -16,26 +16,38 @@ from model.errors import CardInvalid, LabelMismatch
 from model.likeness import SIDE, signatures
 from model.preprocessing import PreparedPhoto, prepare_photo, shrink
 from model.problems import PROBLEMS_FILE, load_problems
+from model.quality import QualityIssue, find_issues
 
 RELEASED_FOLDER = Path(__file__).with_name("released")
 CURRENT_FILE = RELEASED_FOLDER / "current"
 """Holds the version in use: going back to an earlier model is a change of this one line."""
 
+LOGITS_OUTPUT = "logits"
 FEATURES_OUTPUT = "features"
 """Second output of a network, which those exported before 1.1.0 lack."""
+EVIDENCE_OUTPUT = "evidence"
+"""Third output of a network, which 1.1.0 and those before it lack."""
+
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifiedPhoto:
-    """What is said of one photo, and its upright dimensions; when described, also what it looks like."""
+    """What is said of one photo, and its upright dimensions; where asked for, what it looks like and the evidence."""
 
     decision: Decision
     width: int
     height: int
-    signature: npt.NDArray[np.float32] | None = field(default=None, compare=False)
+    signature: Floats | None = field(default=None, compare=False)
     """(FREQUENCIES²,) float32 of the whole photo, see model/likeness.py; None unless described."""
     features: npt.NDArray[np.float16] | None = field(default=None, compare=False)
     """(1280,) float16, what the network saw before it scored; None unless described, or if the network hides it."""
+    evidence: Mapping[str, Floats] | None = field(default=None, compare=False)
+    """Problem key → (rows, columns) float32, 7 x 7 for 224 pixels: which cells of the upright photo speak for the
+    problem, by the class activation map (Zhou et al. 2016). Each is the score 0-1 of a photo whose cells were all like
+    this one; the mean of the cells' logits is the photo's logit. Cell (row, column) is centred at row / rows of the
+    height and column / columns of the width, the first one thus on the corner, as the network pads its layers. None
+    unless asked for, or if the network gives none."""
     decode_seconds: float = field(default=0.0, compare=False)
     """What it took to make the network's input of the file; 0 where nobody measured."""
     infer_seconds: float = field(default=0.0, compare=False)
@@ -66,7 +78,7 @@ class Classifier:
         self.card = card
         self.precision = precision
         self._session = session
-        self._shows_features = any(given.name == FEATURES_OUTPUT for given in session.get_outputs())
+        self._outputs = frozenset(given.name for given in session.get_outputs())
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1, precision: Precision | None = None) -> Self:
@@ -109,71 +121,80 @@ class Classifier:
         """
         return prepare_photo(photo, self.card.input_side)
 
-    def logits(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    @property
+    def gives_evidence(self) -> bool:
+        """Whether the network says which cells of a photo its scores come from."""
+        return EVIDENCE_OUTPUT in self._outputs
+
+    def logits(self, pixels: npt.NDArray[np.uint8]) -> Floats:
         """(photos, 3, side, side) uint8 RGB → (photos, labels) float32, before calibration."""
-        (logits,) = self._session.run(["logits"], {"pixels": pixels})
-        return np.asarray(logits, dtype=np.float32)
+        return self._run(pixels, LOGITS_OUTPUT)[LOGITS_OUTPUT]
 
-    def look(self, pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+    def look(self, pixels: npt.NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
         """(photos, 3, side, side) uint8 RGB → logits as above, and (photos, 1280) float32 features if it shows them."""
-        if not self._shows_features:
-            return self.logits(pixels), None
-        logits, features = self._session.run(["logits", FEATURES_OUTPUT], {"pixels": pixels})
-        return np.asarray(logits, dtype=np.float32), np.asarray(features, dtype=np.float32)
+        seen = self._run(pixels, LOGITS_OUTPUT, FEATURES_OUTPUT)
+        return seen[LOGITS_OUTPUT], seen.get(FEATURES_OUTPUT)
 
-    def calibrate(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(photos, labels) logits → (photos, labels) float32 probabilities 0-1, in the order of the card."""
+    def evidence(self, pixels: npt.NDArray[np.uint8]) -> Floats | None:
+        """(photos, 3, side, side) uint8 RGB → (photos, labels, side / 32, side / 32) float32 logits of each cell.
+
+        Their mean over the cells is the photo's logits. None if the network gives no evidence.
+        """
+        return self._run(pixels, EVIDENCE_OUTPUT).get(EVIDENCE_OUTPUT)
+
+    def calibrate(self, logits: Floats) -> Floats:
+        """(photos, labels, …) logits → float32 probabilities 0-1 of the same shape, labels in the order of the card."""
         columns = [self.card.calibration[label].scores(logits[:, i]) for i, label in enumerate(self.card.labels)]
         return np.stack(columns, axis=1).astype(np.float32)
 
-    def scores(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def scores(self, pixels: npt.NDArray[np.uint8]) -> Floats:
         """(photos, 3, side, side) uint8 RGB → (photos, labels) float32 probabilities 0-1, in the order of the card."""
         return self.calibrate(self.logits(pixels))
 
-    def decide(self, scores: npt.NDArray[np.float32]) -> Decision:
-        """(labels,) scores of one photo → what is said of it."""
+    def decide(self, scores: Floats, quality: Sequence[QualityIssue] = ()) -> Decision:
+        """(labels,) scores of one photo, and its issues → what is said of it."""
         by_label: Mapping[str, float] = dict(zip(self.card.labels, scores.tolist(), strict=True))
-        return decide(by_label, self.card)
+        return decide(by_label, self.card, quality)
 
-    def classify(self, photos: Sequence[bytes]) -> list[ClassifiedPhoto]:
+    def classify(self, photos: Sequence[bytes], *, evidence: bool = False) -> list[ClassifiedPhoto]:
         """Photo files → one answer each, in order. One photo at a time: batches gain nothing on CPU.
+
+        Args:
+            evidence: with it, where the network gives it.
 
         Raises:
             PhotoError: one of them is not a usable photo.
         """
-        return [self._classify_one(photo) for photo in photos]
+        return [self._see(photo, evidence=evidence) for photo in photos]
 
-    def describe(self, photos: Sequence[bytes]) -> list[ClassifiedPhoto]:
+    def describe(self, photos: Sequence[bytes], *, evidence: bool = False) -> list[ClassifiedPhoto]:
         """Like `classify`, with signature and features: what a case keeps to be compared with later photos.
 
         Raises:
             PhotoError: one of them is not a usable photo.
         """
-        return [self._describe_one(photo) for photo in photos]
+        return [self._see(photo, described=True, evidence=evidence) for photo in photos]
 
-    def _classify_one(self, photo: bytes) -> ClassifiedPhoto:
+    def _run(self, pixels: npt.NDArray[np.uint8], *wanted: str) -> dict[str, Floats]:
+        """Those of the wanted outputs that the network has."""
+        names = [name for name in wanted if name in self._outputs]
+        given = self._session.run(names, {"pixels": pixels}) if names else []
+        return {name: np.asarray(array, dtype=np.float32) for name, array in zip(names, given, strict=True)}
+
+    def _see(self, photo: bytes, *, described: bool = False, evidence: bool = False) -> ClassifiedPhoto:
         started = time.perf_counter()
         prepared = self.prepare(photo)
         decoded = time.perf_counter()
+        wanted = [LOGITS_OUTPUT, *([FEATURES_OUTPUT] if described else []), *([EVIDENCE_OUTPUT] if evidence else [])]
+        seen = self._run(prepared.pixels[None], *wanted)
+        features, cells = seen.get(FEATURES_OUTPUT), seen.get(EVIDENCE_OUTPUT)
         return ClassifiedPhoto(
-            decision=self.decide(self.scores(prepared.pixels[None])[0]),
+            decision=self.decide(self.calibrate(seen[LOGITS_OUTPUT])[0], find_issues(prepared.pixels)),
             width=prepared.width,
             height=prepared.height,
-            decode_seconds=decoded - started,
-            infer_seconds=time.perf_counter() - decoded,
-        )
-
-    def _describe_one(self, photo: bytes) -> ClassifiedPhoto:
-        started = time.perf_counter()
-        prepared = self.prepare(photo)
-        decoded = time.perf_counter()
-        logits, features = self.look(prepared.pixels[None])
-        return ClassifiedPhoto(
-            decision=self.decide(self.calibrate(logits)[0]),
-            width=prepared.width,
-            height=prepared.height,
-            signature=signatures(shrink(prepared.pixels, SIDE))[0],
+            signature=signatures(shrink(prepared.pixels, SIDE))[0] if described else None,
             features=None if features is None else features[0].astype(np.float16),
+            evidence=None if cells is None else dict(zip(self.card.labels, self.calibrate(cells)[0], strict=True)),
             decode_seconds=decoded - started,
             infer_seconds=time.perf_counter() - decoded,
         )
@@ -185,10 +206,10 @@ def _check_signature(network: Path, card: ModelCard, session: onnxruntime.Infere
     if inputs != expected:
         raise CardInvalid(str(network), f"takes {inputs}, card.json expects {expected}")
     outputs = {given.name: given.shape for given in session.get_outputs()}
-    if "logits" not in outputs:
-        raise CardInvalid(str(network), f"gives {sorted(outputs)}, expected logits")
-    if outputs["logits"][1] != len(card.labels):
-        raise LabelMismatch(network, outputs["logits"][1], card.labels)
+    if LOGITS_OUTPUT not in outputs:
+        raise CardInvalid(str(network), f"gives {sorted(outputs)}, expected {LOGITS_OUTPUT}")
+    if outputs[LOGITS_OUTPUT][1] != len(card.labels):
+        raise LabelMismatch(network, outputs[LOGITS_OUTPUT][1], card.labels)
     recorded = session.get_modelmeta().custom_metadata_map.get("labels", "")
     if recorded != ",".join(card.labels):
         raise CardInvalid(str(network), f"was exported for labels {recorded!r}, card.json has {card.labels}")

@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from model.card import ModelCard
+from model.quality import QualityIssue
 
 
 class Verdict(StrEnum):
     """What is said of a photo or a case as a whole."""
 
     PROBLEM = "problem"  # at least one problem was found
-    REVIEW = "review"  # none was found, but one cannot be ruled out: a person should look
+    REVIEW = "review"  # none was found, but one cannot be ruled out or seen: a person should look
     NO_PROBLEM = "no_problem"  # every problem is ruled out
 
 
@@ -28,6 +29,15 @@ class Decision:
     """Keys found, highest score first."""
     scores: Mapping[str, float]
     """Problem key → score: the probability 0-1, after calibration, that the photo shows it; every label of the card."""
+    quality: tuple[QualityIssue, ...] = ()
+    """Why no problem can be read from the photo; of a case, from none of its photos."""
+
+    @property
+    def suspected(self) -> tuple[str, ...]:
+        """What to look for in the photo: the problems found, or the likeliest one where a person should look."""
+        if self.verdict is Verdict.REVIEW:
+            return (max(self.scores, key=lambda label: self.scores[label]),)
+        return self.problems
 
 
 class Outcome(StrEnum):
@@ -46,6 +56,7 @@ class Reason(StrEnum):
     SCORE_BETWEEN_THRESHOLDS = "score_between_thresholds"  # a problem can be neither found nor ruled out
     PROBLEM_NOT_SCORED = "problem_not_scored"  # a person gave the case a problem that the model does not know
     NOTHING_TO_COMPARE = "nothing_to_compare"  # no features of the report, of another model, or a card without a rule
+    PHOTOS_UNUSABLE = "photos_unusable"  # every after-photo has a quality issue, such as too little light
     OTHER_PLACE = "other_place"  # too few after-photos look like the report's: another place, or a frame of nothing
 
 
@@ -56,10 +67,11 @@ class VerificationDecision:
     outcome: Outcome
     reason: Reason
     scores: Mapping[str, float]
-    """Problem key → highest score among the after-photos; every label of the card."""
+    """Problem key → highest score among the after-photos that count; every label of the card."""
     places: tuple[float | None, ...]
     """For each after-photo, the highest cosine of its features and those of a photo of the report; None where there
-    was nothing to compare. A sanity check: it tells a wall from a road, never one wall from another."""
+    was nothing to compare, or the photo does not count. A sanity check: it tells a wall from a road, never one wall
+    from another."""
 
 
 Features = npt.NDArray[np.float16]
@@ -81,27 +93,38 @@ class SeenPhoto(Protocol):
         """See model/likeness.py: all zeros for a photo of one colour."""
 
 
-def decide(scores: Mapping[str, float], card: ModelCard) -> Decision:
-    """Apply the card's thresholds: found from `upper` up, for a person from `lower` up."""
-    found = [label for label in card.labels if scores[label] >= card.thresholds[label].upper]
-    unsure = any(scores[label] >= card.thresholds[label].lower for label in card.labels)
+def decide(scores: Mapping[str, float], card: ModelCard, quality: Sequence[QualityIssue] = ()) -> Decision:
+    """Apply the card's thresholds: found from `upper` up, for a person from `lower` up.
+
+    A photo with an issue is for a person whatever it scores: what cannot be seen is neither found nor ruled out.
+    """
+    found = [] if quality else [label for label in card.labels if scores[label] >= card.thresholds[label].upper]
+    unsure = quality or any(scores[label] >= card.thresholds[label].lower for label in card.labels)
     if found:
         verdict = Verdict.PROBLEM
     else:
         verdict = Verdict.REVIEW if unsure else Verdict.NO_PROBLEM
-    problems = tuple(sorted(found, key=lambda label: -scores[label]))
-    return Decision(verdict=verdict, problems=problems, scores={label: scores[label] for label in card.labels})
+    return Decision(
+        verdict=verdict,
+        problems=tuple(sorted(found, key=lambda label: -scores[label])),
+        scores={label: scores[label] for label in card.labels},
+        quality=tuple(quality),
+    )
 
 
 def decide_case(photos: Sequence[Decision], card: ModelCard) -> Decision:
     """Several photos of one case: a problem that any photo shows is there, so each score is the highest of the photos.
+
+    Photos with an issue do not count, unless all have one; then a person should look.
 
     Raises:
         ValueError: no photo.
     """
     if not photos:
         raise ValueError("a case needs at least one photo, found none")
-    return decide({label: max(photo.scores[label] for photo in photos) for label in card.labels}, card)
+    counting = [photo for photo in photos if not photo.quality] or photos
+    issues = dict.fromkeys(issue for photo in counting for issue in photo.quality)
+    return decide({label: max(photo.scores[label] for photo in counting) for label in card.labels}, card, tuple(issues))
 
 
 def decide_verification(
@@ -117,7 +140,8 @@ def decide_verification(
     Resolved needs both: no after-photo leaves room for any problem of the case, and at least half of the after-photos
     look like the same kind of place as a photo of the report. Half, because patrols send an overview and a close-up,
     and a close-up of clean ground looks like nothing that was reported; not one of many, because each further photo of
-    anywhere would be one more chance to pass.
+    anywhere would be one more chance to pass. After-photos with a quality issue do not count: a dark photo must never
+    resolve a case.
 
     Args:
         problems: keys of what the case has now.
@@ -129,13 +153,16 @@ def decide_verification(
     """
     if not problems or not after:
         raise ValueError(f"a check needs a problem and an after-photo, found {len(problems)} and {len(after)}")
-    scores = decide_case([photo.decision for photo in after], card).scores
+    together = decide_case([photo.decision for photo in after], card)
+    scores = together.scores
     comparable = [] if before_fingerprint != card.fingerprint() else [seen for seen in before if seen is not None]
     places = tuple(_place(photo, comparable) for photo in after)
 
     def say(outcome: Outcome, reason: Reason) -> VerificationDecision:
         return VerificationDecision(outcome=outcome, reason=reason, scores=scores, places=places)
 
+    if together.quality:
+        return say(Outcome.CANNOT_TELL, Reason.PHOTOS_UNUSABLE)
     scored = [key for key in problems if key in card.labels]
     if any(scores[key] >= card.thresholds[key].upper for key in scored):
         return say(Outcome.STILL_PRESENT, Reason.PROBLEM_FOUND)
@@ -146,7 +173,7 @@ def decide_verification(
     known = [place for place in places if place is not None]
     if card.same_place is None or not known:
         return say(Outcome.CANNOT_TELL, Reason.NOTHING_TO_COMPARE)
-    if 2 * sum(place >= card.same_place for place in known) < len(after):
+    if 2 * sum(place >= card.same_place for place in known) < sum(not photo.decision.quality for photo in after):
         return say(Outcome.CANNOT_TELL, Reason.OTHER_PLACE)
     return say(Outcome.RESOLVED, Reason.PROBLEM_GONE)
 
@@ -159,7 +186,7 @@ def cosine(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> fl
 
 
 def _place(photo: SeenPhoto, before: Sequence[Features]) -> float | None:
-    if photo.features is None or not before:
+    if photo.features is None or photo.decision.quality or not before:
         return None
     if photo.signature is not None and not photo.signature.any():
         return 0.0  # a frame of one colour is no place, and to the network much like a clean wall

@@ -11,7 +11,8 @@ ModelError
     ├── ReleaseFileMissing
     ├── ReleaseFileChanged
     ├── CardInvalid
-    └── LabelMismatch
+    ├── LabelMismatch
+    └── NoEvidence             its network scores, but does not say which part of a photo the scores come from
 """
 
 from collections.abc import Sequence
@@ -131,4 +132,14 @@ class LabelMismatch(ReleaseError):
         super().__init__(
             f"{network}: scores {outputs} problems but card.json names {len(labels)} "
             f"({', '.join(labels)}); export both again: python -m training export"
+        )
+
+
+class NoEvidence(ReleaseError):
+    """Evidence was asked of a network that gives none."""
+
+    def __init__(self, folder: Path, version: str) -> None:
+        super().__init__(
+            f"{folder}: the network of version {version} was exported without evidence, which an overlay draws; "
+            "name a later model by --model, or export this one again from its run: python -m training export"
         )

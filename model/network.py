@@ -90,6 +90,9 @@ class Network(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """(batch, 3, side, side) uint8 RGB 0-255 → (batch, 1280), averaged over the picture."""
+        return torch.mean(self.feature_map(pixels), dim=(2, 3))
+
+    def feature_map(self, pixels: Tensor) -> Tensor:
+        """(batch, 3, side, side) uint8 RGB 0-255 → (batch, 1280, side / 32, side / 32), not averaged yet."""
         x = (pixels.to(self.classify.weight.dtype) - PIXEL_MEAN) / PIXEL_SCALE
-        x = self.head(self.blocks(self.stem(x)))  # (batch, 1280, side / 32, side / 32)
-        return torch.mean(x, dim=(2, 3))
+        return self.head(self.blocks(self.stem(x)))  # type: ignore[no-any-return]

@@ -79,6 +79,12 @@ def shrink(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
+def brightness(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """(3, larger, larger) uint8 RGB → (side, side) uint8 luma 0-255, each the mean of the square that it stands for."""
+    luma = Image.merge("RGB", [Image.fromarray(channel) for channel in pixels]).convert("L")
+    return np.asarray(luma.resize((side, side), Image.Resampling.BOX))
+
+
 def check_photo(data: bytes) -> tuple[int, int]:
     """Upright (width, height) from the header alone, refusing what its header shows to be unusable. Decodes nothing.
 

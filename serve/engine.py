@@ -78,11 +78,14 @@ class Engine:
         self.warm = True
         log.info("warmed up in %.0f ms", (time.perf_counter() - started) * 1000)
 
-    async def examine(self, photos: Sequence[bytes], *, described: bool = False) -> list[ExaminedPhoto]:
+    async def examine(
+        self, photos: Sequence[bytes], *, described: bool = False, evidence: bool = False
+    ) -> list[ExaminedPhoto]:
         """All photos of one case, in order; each is a job of its own, so that a case uses every core.
 
         Args:
             described: with signature and features, for what is kept and compared later.
+            evidence: with it, where the network gives it; such an answer is never one that was kept.
 
         Raises:
             Refusal: the queue is full, or a photo cannot be used; nothing is half-answered.
@@ -93,7 +96,7 @@ class Engine:
         try:
             if len(photos) > 1:  # a single photo is checked by its header before it is decoded anyway
                 await self._run(partial(_check_headers, photos))
-            examined = await self._examine_each(photos, described)
+            examined = await self._examine_each(photos, described, evidence)
         finally:
             self._photos -= len(photos)
         for photo in examined:
@@ -137,10 +140,10 @@ class Engine:
         """End the threads once their photos are done."""
         self._pool.shutdown(cancel_futures=True)
 
-    async def _examine_each(self, photos: Sequence[bytes], described: bool) -> list[ExaminedPhoto]:
+    async def _examine_each(self, photos: Sequence[bytes], described: bool, evidence: bool) -> list[ExaminedPhoto]:
         queued = time.perf_counter()
         jobs = [
-            asyncio.create_task(self._run(partial(self._examine_one, number, photo, described, queued)))
+            asyncio.create_task(self._run(partial(self._examine_one, number, photo, described, evidence, queued)))
             for number, photo in enumerate(photos)
         ]
         try:
@@ -162,19 +165,20 @@ class Engine:
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._handover.release))
         return await asyncio.wrap_future(future)
 
-    def _examine_one(self, number: int, photo: bytes, described: bool, queued: float) -> ExaminedPhoto:
+    def _examine_one(self, number: int, photo: bytes, described: bool, evidence: bool, queued: float) -> ExaminedPhoto:
         started = time.perf_counter()
         note_stage(Stage.WAIT, queued, started - queued)
         sha256 = hashlib.sha256(photo).hexdigest()
-        if self._answers is not None and (known := self._answers.find(sha256, described=described)) is not None:
+        answers = None if evidence else self._answers
+        if answers is not None and (known := answers.find(sha256, described=described)) is not None:
             return ExaminedPhoto(classified=known, sha256=sha256)
+        look = self.classifier.describe if described else self.classifier.classify
         try:
-            look = self.classifier.describe if described else self.classifier.classify
-            (classified,) = look([photo])
+            (classified,) = look([photo], evidence=True) if evidence else look([photo])
         except PhotoError as error:
             raise Refusal.of_photo(error, number) from error
-        if self._answers is not None:
-            self._answers.keep(sha256, classified)
+        if answers is not None:
+            answers.keep(sha256, classified)
         note_stage(Stage.DECODE, started, classified.decode_seconds)
         note_stage(Stage.INFER, started + classified.decode_seconds, classified.infer_seconds)
         seconds = time.perf_counter() - started

@@ -141,6 +141,8 @@ class CasePhoto(Table):
     verdict: Mapped[str] = mapped_column(String(_KEY))
     problems: Mapped[list[str]]
     scores: Mapped[dict[str, float]]
+    quality: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    """Its issues, see model/quality.py."""
     signature: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What it looks like, see model/likeness.py: finds near-duplicates."""
     features: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from datasets.manifest import LabelledPhoto, Manifest, read_manifest
 from model.card import NETWORK_FILE, WEIGHTS_FILE, Calibration, ModelCard, Threshold, file_sha256, save_card
-from model.classifier import FEATURES_OUTPUT, Classifier
+from model.classifier import EVIDENCE_OUTPUT, FEATURES_OUTPUT, LOGITS_OUTPUT, Classifier
 from model.files import replacing
 from model.network import Network
 from model.preprocessing import prepare_photo
@@ -61,16 +61,23 @@ def export(run: Path, folder: Path) -> Path:
 
 
 class _Shown(nn.Module):
-    """What the ONNX gives: the logits, and the features they come from."""
+    """What the ONNX gives: the logits, the features they come from, and in which cells of the photo these lie."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, 3, side, side) uint8 → (batch, labels) logits and (batch, FEATURES) features."""
-        features = self.network.features(pixels)
-        return self.network.classify(features), features
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(batch, 3, side, side) uint8 → logits, features and evidence.
+
+        Shapes: (batch, labels), (batch, FEATURES) and (batch, labels, side / 32, side / 32). Evidence is the class
+        activation map (Zhou et al. 2016): the logits of each cell by itself, whose mean is the photo's logits.
+        """
+        classify = self.network.classify
+        cells = self.network.feature_map(pixels)
+        features = torch.mean(cells, dim=(2, 3))
+        evidence = nn.functional.conv2d(cells, classify.weight[:, :, None, None], classify.bias)
+        return classify(features), features, evidence
 
 
 def _write_onnx(network: Network, labels: Sequence[str], side: int, path: Path) -> None:
@@ -82,7 +89,7 @@ def _write_onnx(network: Network, labels: Sequence[str], side: int, path: Path) 
             (example,),
             str(path),
             input_names=["pixels"],
-            output_names=["logits", FEATURES_OUTPUT],
+            output_names=[LOGITS_OUTPUT, FEATURES_OUTPUT, EVIDENCE_OUTPUT],
             dynamic_shapes=({0: torch.export.Dim("photos")},),
             opset_version=OPSET,
             dynamo=True,
@@ -130,8 +137,11 @@ def _real_and_random(manifest: Manifest, config: TrainingConfig) -> npt.NDArray[
 
 def _compare(network: Network, classifier: Classifier, pixels: npt.NDArray[np.uint8]) -> None:
     with torch.inference_mode():
-        expected = torch.sigmoid(network(torch.from_numpy(pixels))).numpy()
-    difference = float(np.abs(expected - classifier.scores(pixels)).max())
+        logits, _, evidence = (given.sigmoid().numpy() for given in _Shown(network)(torch.from_numpy(pixels)))
+    difference = max(
+        float(np.abs(logits - classifier.scores(pixels)).max()),
+        float(np.abs(evidence - classifier.calibrate(classifier.evidence(pixels))).max()),
+    )
     if not difference <= MOST_DIFFERENCE:
         raise TrainingError(
             f"torch and onnxruntime differ by {difference:.2g} on {len(pixels)} photos, at most {MOST_DIFFERENCE} is "

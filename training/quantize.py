@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from datasets.manifest import Manifest, read_manifest
 from model.card import NETWORK_FILE, QUANTIZED_FILE, Precision, file_sha256, save_card
-from model.classifier import Classifier
+from model.classifier import EVIDENCE_OUTPUT, Classifier
 from model.files import replacing
 from training.errors import TrainingError
 from training.metrics import precision_recall_f1
@@ -71,10 +72,15 @@ class _Photos(CalibrationDataReader):  # type: ignore[misc]
 
 
 def _quantize(network: Path, photos: list[npt.NDArray[np.uint8]], target: Path) -> None:
-    """Static quantisation: weights per channel in int8, activations in uint8 by the range that the photos show."""
+    """Static quantisation: weights per channel in int8, activations in uint8 by the range that the photos show.
+
+    Evidence is computed in floating point from the quantised features: the cells of a photo reach much further than
+    their mean, and 256 steps over that range would be coarse.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folded = Path(scratch) / "folded.onnx"  # batch normalisation inside the convolutions
         quant_pre_process(str(network), str(folded), skip_symbolic_shape=True)
+        nodes = onnx.load(folded).graph.node
         quantize_static(
             str(folded),
             str(target),
@@ -83,6 +89,7 @@ def _quantize(network: Path, photos: list[npt.NDArray[np.uint8]], target: Path) 
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in nodes if EVIDENCE_OUTPUT in node.output],
         )
 
 

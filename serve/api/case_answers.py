@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from model.decision import Outcome, Reason, Verdict
 from serve.api.classify import FoundProblem, ModelName
+from serve.api.quality import QualityAnswer
 from serve.cases.workflow import Judgement, Status
 
 
@@ -81,6 +82,9 @@ class CasePhotoAnswer(BaseModel):
     verdict: Verdict
     problems: list[str]
     scores: dict[str, float]
+    quality: list[QualityAnswer] = Field(  # a repeated answer of an earlier version has none
+        default=[], description="Why the photo does not count, and what to do; empty if it does"
+    )
     kept: bool = Field(description="Whether a copy can be had at /v1/cases/{id}/photos/{number}")
 
 

@@ -67,7 +67,7 @@ async def verify(request: Request, case_id: str, standard: Standard = None, lang
         card = service.engine.classifier.card
         decision = decide_verification(
             [problem.key for problem in case.problems],
-            [photo_features(photo) for photo in case.photos if photo.verification_id is None],
+            [photo_features(photo) for photo in case.photos if photo.verification_id is None and not photo.quality],
             [photo.classified for photo in examined],
             card,
             before_fingerprint=case.model_fingerprint,

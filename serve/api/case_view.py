@@ -19,6 +19,7 @@ from serve.api.case_answers import (
     VerificationAnswer,
 )
 from serve.api.classify import DECIMALS, ModelName, code_table_of, found_problems
+from serve.api.quality import quality_answers
 from serve.cases.workflow import Judgement, Status
 from serve.district import DistrictCodeTable
 from serve.service import Service, service_of
@@ -34,6 +35,10 @@ _REASONS: Mapping[Reason, Mapping[Language, str]] = {
     Reason.PROBLEM_NOT_SCORED: {
         "zh": "当前模型不识别该问题，请人工核查",
         "en": "The model in use does not know this problem; a person should look",
+    },
+    Reason.PHOTOS_UNUSABLE: {
+        "zh": "照片看不清，请按每张照片的提示重拍",
+        "en": "The photos show too little; take them again as each photo's advice says",
     },
     Reason.OTHER_PLACE: {
         "zh": "照片与上报照片不像同类地点，请在原地点重拍",
@@ -75,7 +80,7 @@ class View:
             model=ModelName(name=case.model_name, version=case.model_version),
             problems=found_problems(known, self.service, self.code_table, self.language),
             scores=_rounded(case.scores),
-            photos=[_photo(photo, numbers[photo.id]) for photo in case.photos],
+            photos=[_photo(photo, numbers[photo.id], self.language) for photo in case.photos],
             duplicates=[
                 DuplicateAnswer(case_id=other.earlier_id, reason=DuplicateReason(other.reason))
                 for other in case.duplicates
@@ -128,7 +133,7 @@ def summary(case: CaseRecord) -> dict[str, Any]:
     }
 
 
-def _photo(photo: CasePhoto, number: int) -> CasePhotoAnswer:
+def _photo(photo: CasePhoto, number: int, language: Language) -> CasePhotoAnswer:
     return CasePhotoAnswer(
         number=number,
         sha256=photo.sha256,
@@ -137,6 +142,7 @@ def _photo(photo: CasePhoto, number: int) -> CasePhotoAnswer:
         verdict=Verdict(photo.verdict),
         problems=photo.problems,
         scores=_rounded(photo.scores),
+        quality=quality_answers(photo.quality, language),
         kept=photo.kept_sha256 is not None,
     )
 

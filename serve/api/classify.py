@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
+from model.classifier import ClassifiedPhoto
 from model.decision import Verdict, decide_case
 from model.problems import Language
 from serve.access.caller import takes
 from serve.access.roles import EVERYONE
+from serve.api.quality import QualityAnswer, quality_answers
 from serve.district import DistrictCode, DistrictCodeTable
 from serve.engine import ExaminedPhoto
 from serve.intake import INTAKE_REFUSALS, photo_form, raw_photo, received, while_wanted
@@ -22,6 +25,7 @@ router = APIRouter(tags=["识别 Classify"])
 
 DECIMALS = 4
 """Of scores in answers."""
+EVIDENCE_DECIMALS = 2
 
 
 class ModelName(BaseModel):
@@ -62,6 +66,12 @@ class PhotoAnswer(BaseModel):
     verdict: Verdict
     problems: list[str] = Field(description="Keys of the problems found, highest score first")
     scores: dict[str, float] = Field(description="Every problem the model knows: calibrated probability, 0-1")
+    quality: list[QualityAnswer] = Field(description="Why the photo does not count, and what to do; empty if it does")
+    evidence: dict[str, list[list[float]]] | None = Field(
+        description="Where in the upright photo a problem is: for each one found, or for the likeliest one where a "
+        "person should look, rows of cells with their scores, 0-1. The cell in row r and column c is centred at "
+        "r / rows of the height and c / columns of the width. null unless asked for, or where the model gives none"
+    )
 
 
 class CaseAnswer(BaseModel):
@@ -69,7 +79,7 @@ class CaseAnswer(BaseModel):
 
     model: ModelName
     verdict: Verdict = Field(
-        description="problem: found; review: cannot be ruled out, a person should look; no_problem: ruled out"
+        description="problem: found; review: cannot be ruled out or seen, a person should look; no_problem: ruled out"
     )
     problems: list[FoundProblem] = Field(description="Highest score first")
     photos: list[PhotoAnswer] = Field(description="In the order they were sent")
@@ -93,15 +103,18 @@ async def classify(
     request: Request,
     standard: Annotated[str | None, Query(description="编码标准，见 /v1/problems · Code table")] = None,
     lang: Annotated[Language | None, Query(description="名称和错误信息的语言 · Language of names and errors")] = None,
+    evidence: Annotated[bool, Query(description="问题在照片中的位置 · With where in the photos problems are")] = False,
 ) -> CaseAnswer:
     """Several photos are one case. A photo that cannot be used refuses the whole request and is named in it.
+
+    One that shows too little is answered with advice; it does not count where another shows more.
 
     Photos are kept in memory until the answer and nowhere after it.
     """
     service = service_of(request)
     code_table = code_table_of(service, standard)
     async with received(request) as upload:
-        examining = service.engine.examine([photo.data for photo in upload.photos])
+        examining = service.engine.examine([photo.data for photo in upload.photos], evidence=evidence)
         examined = await while_wanted(request, examining, service)
     return _answer(upload.photos, examined, service, code_table, lang or service.settings.language)
 
@@ -119,7 +132,7 @@ def _answer(
         model=ModelName(name=card.name, version=card.version),
         verdict=case.verdict,
         problems=found_problems({key: case.scores[key] for key in case.problems}, service, code_table, language),
-        photos=[_photo_answer(photo, seen) for photo, seen in zip(photos, examined, strict=True)],
+        photos=[_photo_answer(photo, seen, language) for photo, seen in zip(photos, examined, strict=True)],
     )
 
 
@@ -150,7 +163,7 @@ def found_problems(
     ]
 
 
-def _photo_answer(photo: UploadedPhoto, examined: ExaminedPhoto) -> PhotoAnswer:
+def _photo_answer(photo: UploadedPhoto, examined: ExaminedPhoto, language: Language) -> PhotoAnswer:
     decision = examined.classified.decision
     return PhotoAnswer(
         filename=photo.filename,
@@ -160,7 +173,16 @@ def _photo_answer(photo: UploadedPhoto, examined: ExaminedPhoto) -> PhotoAnswer:
         verdict=decision.verdict,
         problems=list(decision.problems),
         scores={key: round(score, DECIMALS) for key, score in decision.scores.items()},
+        quality=quality_answers(decision.quality, language),
+        evidence=_evidence(examined.classified),
     )
+
+
+def _evidence(photo: ClassifiedPhoto) -> dict[str, list[list[float]]] | None:
+    if photo.evidence is None:
+        return None
+    shown = {key: photo.evidence[key].astype(np.float64) for key in photo.decision.suspected}
+    return {key: cells.round(EVIDENCE_DECIMALS).tolist() for key, cells in shown.items()}
 
 
 def _code_answer(code: DistrictCode | None) -> CodeAnswer | None:

@@ -74,7 +74,12 @@ def add_case(
     case.duplicates = [
         CaseDuplicate(case_id=case.id, earlier_id=earlier, reason=reason) for earlier, reason in duplicates.items()
     ]
-    content = {"verdict": decision.verdict, "problems": list(decision.problems), "scores": dict(decision.scores)}
+    content = {
+        "verdict": decision.verdict,
+        "problems": list(decision.problems),
+        "scores": dict(decision.scores),
+        "quality": list(decision.quality),
+    }
     record(
         session,
         caller,
@@ -97,6 +102,7 @@ def describe_photo(examined: ExaminedPhoto, kept: KeptPhoto) -> CasePhoto:
         verdict=seen.decision.verdict,
         problems=list(seen.decision.problems),
         scores=dict(seen.decision.scores),
+        quality=list(seen.decision.quality),
         signature=pack_array(seen.signature),
         features=pack_array(seen.features),
         kept_sha256=kept.kept_sha256,

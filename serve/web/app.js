@@ -99,6 +99,7 @@ function draw() {
   show("failure", state === "failure");
   show("result", state === "result");
   show("again", state === "result");
+  byId("again").textContent = state === "result" && nothingSeen() ? texts.retake : texts.again;
   if (state === "choosing") drawPhotos();
   if (state === "failure") {
     byId("failure-title").textContent = failure.title || texts[failure.code + "Title"];
@@ -119,9 +120,14 @@ function drawResult() {
   verdict.appendChild(icon(ICONS[answer.verdict]));
   const words = element("div");
   words.appendChild(element("h2", "", texts.verdicts[answer.verdict]));
-  words.appendChild(element("p", "", texts.explained[answer.verdict](answer.problems.length)));
+  words.appendChild(element("p", "", nothingSeen() ? texts.nothingSeen : texts.explained[answer.verdict](answer.problems.length)));
   verdict.appendChild(words);
   result.appendChild(verdict);
+  if (nothingSeen()) {
+    const all = [].concat(...answer.photos.map((seen) => seen.quality.map(adviceOn)));
+    all.filter((advice, index) => all.indexOf(advice) === index)
+      .forEach((advice) => result.appendChild(element("p", "advice", advice)));
+  }
 
   const found = element("ul", "found");
   answer.problems.forEach((problem) => {
@@ -138,7 +144,7 @@ function drawResult() {
 
 function photoResults() {
   const details = element("details", "per-photo");
-  details.open = photos.length > 1;
+  details.open = photos.length > 1 || nothingSeen();
   details.appendChild(element("summary", "", photos.length > 1 ? texts.perPhoto : texts.scores));
   const list = element("ul");
   answer.photos.forEach((seen, index) => {
@@ -146,6 +152,7 @@ function photoResults() {
     item.appendChild(thumb(photos[index]));
     const text = element("div", "photo-text");
     text.appendChild(element("p", "photo-verdict " + seen.verdict, texts.photo(index + 1) + " · " + texts.verdicts[seen.verdict]));
+    seen.quality.forEach((issue) => text.appendChild(element("p", "photo-advice", adviceOn(issue))));
     Object.keys(seen.scores)
       .sort((one, other) => seen.scores[other] - seen.scores[one])
       .forEach((label) => text.appendChild(scoreBar(nameOf(label, label), seen.scores[label], seen.problems.indexOf(label) >= 0)));
@@ -177,6 +184,15 @@ function icon(path) {
   line.setAttribute("d", path);
   drawing.appendChild(line);
   return drawing;
+}
+
+// No photo of the case shows enough, so the person should take them again.
+function nothingSeen() {
+  return answer.photos.every((seen) => seen.quality.length > 0);
+}
+
+function adviceOn(found) {
+  return texts.advice[found.issue] || found.advice;
 }
 
 function nameOf(key, otherwise) {

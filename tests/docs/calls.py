@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from datasets.drawn import draw_set
 from tests.serve.service_process import ServiceProcess
 
@@ -42,6 +44,8 @@ _PHOTOS = {
     "after.jpg": "exposed_garbage/0018.jpg",
 }
 """Names in the document → drawn photos."""
+_TIMES_DARKER = 12
+"""What dark.jpg is than after.jpg."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +107,8 @@ def _service() -> Iterator[dict[str, str]]:
         draw_set(folder / "drawn", photos_per_kind=40, seed=17)
         for photo, drawn in _PHOTOS.items():
             (folder / photo).write_bytes((folder / "drawn" / drawn).read_bytes())
+        with Image.open(folder / "after.jpg") as day:
+            day.point(lambda level: level // _TIMES_DARKER).save(folder / "dark.jpg")
         service = ServiceProcess(folder, SETTINGS)
         roles = ("system", "reviewer", "admin")
         keys = {f"{role.upper()}_KEY": service.make_key(f"{role}-key", role) for role in roles}

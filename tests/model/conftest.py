@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from model.classifier import current_release
+from tests.colour_model import make_colour_model
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -14,3 +15,9 @@ settings.load_profile("unhurried")
 @pytest.fixture
 def spoilable_release(tmp_path):
     return shutil.copytree(current_release(), tmp_path / "release")
+
+
+@pytest.fixture(scope="session")
+def colour_model(tmp_path_factory):
+    """A model folder that gives evidence, see tests/colour_model.py."""
+    return make_colour_model(tmp_path_factory.mktemp("colours") / "model")

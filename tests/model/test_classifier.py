@@ -1,6 +1,7 @@
 """A released model: it loads whole or not at all, and classifies."""
 
 import io
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -18,10 +19,12 @@ from model.card import (
     load_card,
     save_card,
 )
-from model.classifier import Classifier, current_release, has_vnni
+from model.classifier import RELEASED_FOLDER, Classifier, current_release, has_vnni
 from model.errors import CardInvalid, LabelMismatch, NotAPhoto, ReleaseFileChanged, ReleaseFileMissing
 from model.likeness import SIDE, signatures
 from model.preprocessing import prepare_photo
+from model.quality import QualityIssue
+from tests.colour_model import LABELS, draw_quarters
 
 
 def encode(image, file_format="PNG"):
@@ -53,6 +56,73 @@ def test_a_described_photo_says_the_same_and_keeps_what_it_looks_like():
     assert plain.features is None
     assert described.signature.dtype == np.float32
     assert described.signature == pytest.approx(signatures(prepare_photo(photo, SIDE).pixels)[0], abs=0.05)
+
+
+@pytest.mark.parametrize("look", ["classify", "describe"])
+def test_a_photo_that_shows_too_little_is_for_a_person_on_either_road(look):
+    classifier = Classifier.load(current_release())
+
+    black, readable = getattr(classifier, look)(
+        [encode(Image.new("RGB", (64, 64))), encode(Image.radial_gradient("L").convert("1").convert("RGB"))]
+    )
+
+    assert black.decision.quality == (QualityIssue.TOO_DARK,)
+    assert (black.decision.verdict, black.decision.problems) == ("review", ())
+    assert tuple(black.decision.scores) == classifier.card.labels
+    assert readable.decision.quality == ()
+
+
+def test_scores_alone_are_decided_without_a_photo():
+    classifier = Classifier.load(current_release())
+
+    decision = classifier.decide(np.ones(len(classifier.card.labels), dtype=np.float32))
+
+    assert (decision.verdict, decision.quality) == ("problem", ())
+
+
+def test_evidence_says_which_cells_the_scores_come_from(colour_model):
+    classifier = Classifier.load(colour_model)
+    photos = [encode(draw_quarters("rggg")), encode(draw_quarters("gbgb"))]
+
+    plain = classifier.classify(photos)
+    road, water = classifier.classify(photos, evidence=True)
+
+    assert [road, water] == plain
+    assert [seen.evidence for seen in plain] == [None, None]
+    assert (road.decision.problems, water.decision.problems) == (("road_damage",), ("waterlogging",))
+    assert tuple(road.evidence) == LABELS
+    assert all(cells.shape == (2, 2) and cells.dtype == np.float32 for cells in road.evidence.values())
+    assert road.evidence["road_damage"] == pytest.approx(np.array([[1, 0.12], [0.12, 0.12]]), abs=0.03)
+    assert water.evidence["waterlogging"] == pytest.approx(np.array([[0.12, 1], [0.12, 1]]), abs=0.03)
+
+
+def test_evidence_is_calibrated_like_scores_and_its_mean_is_the_logit(colour_model, tmp_path):
+    folder = shutil.copytree(colour_model, tmp_path / "model")
+    calibration = {label: Calibration(scale=0.5, offset=number / 10) for number, label in enumerate(LABELS)}
+    rewrite_card(folder, calibration=calibration)
+    classifier = Classifier.load(folder)
+    pixels = classifier.prepare(encode(draw_quarters("rgbg"))).pixels[None]
+
+    cells = classifier.evidence(pixels)
+
+    assert cells.shape == (1, len(LABELS), 2, 2)
+    assert cells.mean(axis=(2, 3)) == pytest.approx(classifier.logits(pixels), abs=1e-5)
+    (seen,) = classifier.classify([encode(draw_quarters("rgbg"))], evidence=True)
+    for number, label in enumerate(LABELS):
+        assert seen.evidence[label] == pytest.approx(calibration[label].scores(cells[0, number]), abs=1e-6)
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+def test_a_network_without_evidence_answers_all_the_same(version):
+    classifier = Classifier.load(RELEASED_FOLDER / version)
+    photo = encode(draw_quarters("rggg"))
+
+    (seen,) = classifier.classify([photo], evidence=True)
+
+    assert not classifier.gives_evidence
+    assert seen.evidence is None
+    assert [seen] == classifier.classify([photo])
+    assert classifier.evidence(classifier.prepare(photo).pixels[None]) is None
 
 
 def test_scores_do_not_depend_on_the_photos_beside_them():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from model.card import Calibration, ModelCard, Threshold
 from model.decision import Decision, Outcome, Reason, cosine, decide, decide_verification
+from model.quality import QualityIssue
 
 LABELS = ("graffiti", "road_damage")
 CARD = ModelCard(
@@ -32,8 +33,8 @@ class Photo:
     signature: np.ndarray | None = None
 
 
-def photo(graffiti=0.0, road_damage=0.0, features=WALL, signature=None):
-    decision = decide({"graffiti": graffiti, "road_damage": road_damage}, CARD)
+def photo(graffiti=0.0, road_damage=0.0, features=WALL, signature=None, quality=()):
+    decision = decide({"graffiti": graffiti, "road_damage": road_damage}, CARD, quality)
     return Photo(decision=decision, features=features, signature=signature)
 
 
@@ -113,6 +114,36 @@ def test_the_place_is_that_of_the_most_similar_photo_of_the_report():
     assert cosine(NEAR_WALL, np.zeros(4, dtype=np.float16)) == 0
 
 
+def dark(graffiti=0.0, features=WALL):
+    return photo(graffiti, features=features, quality=(QualityIssue.TOO_DARK,))
+
+
+@pytest.mark.parametrize("graffiti", [0.0, 0.3, 1.0])
+def test_after_photos_that_show_too_little_resolve_nothing_and_find_nothing(graffiti):
+    decision = check(dark(graffiti), dark())
+
+    assert (decision.outcome, decision.reason) == (Outcome.CANNOT_TELL, Reason.PHOTOS_UNUSABLE)
+    assert decision.scores["graffiti"] == graffiti
+    assert decision.places == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("usable", "reason"),
+    [
+        pytest.param(photo(), Reason.PROBLEM_GONE, id="gone"),
+        pytest.param(photo(0.3), Reason.SCORE_BETWEEN_THRESHOLDS, id="unsure"),
+        pytest.param(photo(0.7), Reason.PROBLEM_FOUND, id="found"),
+        pytest.param(photo(features=ROAD), Reason.OTHER_PLACE, id="another place"),
+    ],
+)
+def test_the_usable_after_photo_decides_alone(usable, reason):
+    decision = check(dark(0.9), usable, dark(0.3, features=ROAD), dark())
+
+    assert decision.reason is reason
+    assert decision.scores == usable.decision.scores
+    assert decision.places == (None, *check(usable).places, None, None)
+
+
 @pytest.mark.parametrize(("problems", "after"), [((), [photo()]), (("graffiti",), [])])
 def test_a_check_of_nothing_is_a_mistake_of_the_caller(problems, after):
     with pytest.raises(ValueError, match="needs a problem and an after-photo"):
@@ -147,6 +178,16 @@ def test_a_photo_of_elsewhere_never_leads_to_resolved(after, problems, data):
     before, later = (check(*(photo(*seen) for seen in photos), problems=problems) for photos in (after, moved))
 
     assert later.outcome is not Outcome.RESOLVED or before.outcome is Outcome.RESOLVED
+
+
+@given(after=AFTER, problems=PROBLEMS, data=st.data())
+def test_a_photo_that_shows_too_little_never_leads_to_resolved(after, problems, data):
+    place = data.draw(st.integers(0, len(after)))
+    seen = [photo(*one) for one in after]
+
+    before, later = check(*seen, problems=problems), check(*seen[:place], dark(), *seen[place:], problems=problems)
+
+    assert (later.outcome, later.reason) == (before.outcome, before.reason)
 
 
 @given(after=AFTER, problems=PROBLEMS)

@@ -22,6 +22,7 @@ from serve.app import create_app
 from serve.database import Database, default_url
 from serve.protocol import UploadProtocol
 from serve.settings import Settings
+from tests.colour_model import make_colour_model
 from tests.serve.postgresql import find_programs, run_statement, running
 
 START_SECONDS = 10
@@ -50,6 +51,12 @@ class Patient:
 @pytest.fixture(scope="session")
 def classifier() -> Classifier:
     return Classifier.load(current_release())
+
+
+@pytest.fixture(scope="session")
+def colour_classifier(tmp_path_factory) -> Classifier:
+    """A model that gives evidence, see tests/colour_model.py."""
+    return Classifier.load(make_colour_model(tmp_path_factory.mktemp("colours") / "model"))
 
 
 @pytest.fixture
@@ -176,6 +183,14 @@ def photo() -> Callable[..., bytes]:
 
 def _form(*photos: bytes) -> list[tuple[str, tuple[str, bytes, str]]]:
     return [("photo", (f"{number}.jpg", data, "image/jpeg")) for number, data in enumerate(photos)]
+
+
+@pytest.fixture(scope="session")
+def dark_photo() -> bytes:
+    """A photo file in which nothing can be seen."""
+    file = io.BytesIO()
+    _drawn().point(lambda level: level // 12).save(file, "JPEG")
+    return file.getvalue()
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,29 @@ def test_a_plain_answer_does_not_pass_for_a_described_one_but_the_other_way_roun
     assert plain.decision == described.decision
 
 
+def test_an_answer_with_evidence_is_never_one_that_was_kept_and_is_not_kept(classifier, photo):
+    asked = []
+
+    class Noting:
+        card = classifier.card
+
+        def classify(self, photos, *, evidence=False):
+            asked.append(evidence)
+            return classifier.classify(photos, evidence=evidence)
+
+    async def run():
+        engine = Engine(Noting(), threads=1, queue_photos=9, queue_bytes=1_000, answer_cache_photos=10)
+        try:
+            for evidence in (True, False, False, True):
+                await engine.examine([photo()], evidence=evidence)
+        finally:
+            engine.close()
+
+    asyncio.run(run())
+
+    assert asked == [True, False, True]
+
+
 def test_a_described_answer_is_not_replaced_by_a_plain_one(classifier, photo):
     (plain,), (described,) = classifier.classify([photo()]), classifier.describe([photo()])
     answers = AnswerCache(5, "one")

@@ -146,7 +146,7 @@ def test_both_ways_to_send_photos_are_described(document):
     classify = document["paths"]["/v1/classify"]["post"]
 
     assert {"multipart/form-data", "image/*"} <= set(classify["requestBody"]["content"])
-    assert {parameter["name"] for parameter in classify["parameters"]} == {"standard", "lang"}
+    assert {parameter["name"] for parameter in classify["parameters"]} == {"standard", "lang", "evidence"}
 
 
 def test_who_may_use_a_route_and_how_is_described_where_somebody_is_asked(document):

@@ -59,8 +59,8 @@ def filled(database, store, photo):
             session.add_all(
                 CasePhoto(
                     case_id=case_id, sha256="a" * 64, width=320, height=240, verdict="problem", problems=["garbage"],
-                    scores={"garbage": 0.25}, signature=b"\x00\xfe\xff", verification_id=f"v{number}",
-                    kept_sha256=where.kept_sha256, original_sha256=where.original_sha256,
+                    scores={"garbage": 0.25}, quality=["too_dark"], signature=b"\x00\xfe\xff",
+                    verification_id=f"v{number}", kept_sha256=where.kept_sha256, original_sha256=where.original_sha256,
                 )
                 for where in kept
             )  # fmt: skip

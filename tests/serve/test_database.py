@@ -11,7 +11,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from serve.database import MIGRATIONS_FOLDER, Database, DatabaseUnusable
-from serve.tables import AuditEntry, LooseFile, Table
+from serve.tables import AuditEntry, CasePhoto, LooseFile, Table
 
 NOW = datetime(2026, 11, 25, 12, 30, 15, 123456, tzinfo=UTC)
 
@@ -44,6 +44,34 @@ def test_the_first_migration_can_be_undone(database):
     with database.reading() as session:
         assert inspect(session.connection()).get_table_names() == ["alembic_version"]
     database.migrate()
+
+
+def test_photos_of_the_first_schema_stay_and_have_no_issue(database):
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS_FOLDER))
+    with database.writing() as session:
+        config.attributes["connection"] = session.connection()
+        command.downgrade(config, "0001")
+        session.execute(
+            text(
+                "INSERT INTO cases (id, created_at, updated_at, status, verdict, scores, key_name, model_name,"
+                " model_version, model_fingerprint)"
+                " VALUES ('c', :now, :now, 'closed', 'review', '{}', 'k', 'm', '1', 'f')"
+            ),
+            {"now": NOW.isoformat(sep=" ")},
+        )
+        session.execute(
+            text(
+                "INSERT INTO case_photos (case_id, sha256, width, height, verdict, problems, scores)"
+                " VALUES ('c', 'ab', 64, 48, 'review', '[]', '{}')"
+            )
+        )
+
+    database.migrate()
+
+    with database.reading() as session:
+        (photo,) = session.query(CasePhoto).all()
+    assert (photo.sha256, photo.quality) == ("ab", [])
 
 
 def test_the_schema_of_a_later_version_is_refused(database):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import serve
+from model.quality import ADVICE
 from serve.settings import Settings
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
@@ -77,6 +78,45 @@ def test_a_photo_is_sent_and_its_verdict_read_in_both_languages(client, open_pag
     assert page.get_attribute("html", "lang") == "en"
     page.reload()
     assert page.inner_text("#camera") == "Camera"  # remembered
+
+
+def test_photos_that_show_too_little_are_to_be_taken_again(client, open_page, dark_photo):
+    page = open_page(client)
+
+    page.set_input_files("#gallery-file", chosen(dark_photo, dark_photo))
+    page.click("#send")
+    page.wait_for_selector("#result h2")
+
+    assert page.inner_text("#result h2") == "需人工查看"
+    assert page.inner_text("#result .verdict p") == "照片看不清，无法判断"
+    assert page.locator("#result > .advice").all_inner_texts() == ["太暗，请补光或换角度重拍"]
+    assert page.locator(".per-photo li .photo-advice").all_inner_texts() == ["太暗，请补光或换角度重拍"] * 2
+    assert page.inner_text("#again") == "重拍"
+    page.click("#language")
+    assert page.inner_text("#result > .advice") == "Too dark: take it again with more light or from another side"
+    assert page.inner_text("#again") == "Take it again"
+
+
+def test_a_photo_that_shows_too_little_beside_a_usable_one_has_its_advice_below_it(
+    client, open_page, photo, dark_photo
+):
+    page = open_page(client)
+
+    page.set_input_files("#gallery-file", chosen(photo(), dark_photo))
+    page.click("#send")
+    page.wait_for_selector("#result h2")
+
+    assert page.locator("#result > .advice").count() == 0
+    assert page.locator(".per-photo li:nth-child(1) .photo-advice").count() == 0
+    assert page.inner_text(".per-photo li:nth-child(2) .photo-advice") == "太暗，请补光或换角度重拍"
+    assert page.inner_text("#again") == "识别下一处"
+
+
+def test_the_page_says_of_a_photo_what_the_service_says():
+    texts = (WEB / "texts.js").read_text(encoding="utf-8")
+
+    for issue, advice in ADVICE.items():
+        assert all(f'{issue}: "{words}"' in texts for words in advice.values())
 
 
 def test_several_photos_are_shown_one_by_one_and_nothing_is_wider_than_the_phone(client, open_page, photo):

@@ -160,6 +160,38 @@ def test_what_was_compared_is_what_the_report_and_the_check_showed(
         assert all(features is None or features.dtype == np.float16 for features in before)
 
 
+def test_dark_after_photos_never_close_a_case(serve_with, database_url, colour_classifier, photo, dark_photo, form):
+    service = serve_with(colour_classifier, database_url=database_url)
+    case = service.post("/v1/cases", files=form(photo())).json()
+    service.post(f"/v1/cases/{case['id']}/review", json=REVIEWS["problems"])
+
+    checked = verify(service, case, form, dark_photo).json()
+
+    (check,) = checked["verifications"]
+    assert (checked["status"], check["outcome"], check["reason"]) == ("established", "cannot_tell", "photos_unusable")
+    assert check["reason_text"] == "The photos show too little; take them again as each photo's advice says"
+    assert checked["photos"][1]["quality"][0]["issue"] == "too_dark"
+
+
+def test_a_dark_photo_of_the_report_is_nothing_to_compare_with(
+    serve_with, classifier, monkeypatch, photo, dark_photo, form
+):
+    asked = []
+
+    def decide(problems, before, after, card, *, before_fingerprint):
+        asked.append(len(before))
+        return VerificationDecision(outcome=Outcome.CANNOT_TELL, reason=Reason.OTHER_PLACE, scores={}, places=())
+
+    monkeypatch.setattr("serve.api.case_moves.decide_verification", decide)
+    service = serve_with(classifier)
+    case = service.post("/v1/cases", files=form(photo(), dark_photo)).json()
+    service.post(f"/v1/cases/{case['id']}/review", json=REVIEWS["problems"])
+
+    verify(service, case, form, photo())
+
+    assert asked == [1]
+
+
 def test_a_check_that_is_repeated_is_carried_out_once(service, case, photo, form):
     first = verify(service, case, form, photo(), key="v1")
     again = verify(service, case, form, photo(), key="v1")

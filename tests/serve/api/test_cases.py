@@ -51,6 +51,26 @@ def test_a_case_is_stored_as_it_was_sent(service, report, photo):
     assert service.get(f"/v1/cases/{case['id']}?lang=en").json() == case
 
 
+def test_a_case_of_dark_photos_is_for_a_person_and_keeps_why(service, report, dark_photo):
+    case = report(service, dark_photo).json()
+
+    assert (case["verdict"], case["status"], case["problems"]) == ("review", "in_review", [])
+    advice = "Too dark: take it again with more light or from another side"
+    assert case["photos"][0]["quality"] == [{"issue": "too_dark", "advice": advice}]
+    assert service.get(f"/v1/cases/{case['id']}?lang=en").json() == case
+    in_chinese = service.get(f"/v1/cases/{case['id']}").json()
+    assert in_chinese["photos"][0]["quality"][0]["advice"] == "太暗，请补光或换角度重拍"
+    (entry,) = service.get("/v1/audit").json()["entries"]
+    assert (entry["content"]["verdict"], entry["content"]["quality"]) == ("review", ["too_dark"])
+
+
+def test_a_dark_photo_counts_for_nothing_beside_a_usable_one(service, report, photo, dark_photo):
+    alone, together = report(service, photo()).json(), report(service, dark_photo, photo()).json()
+
+    assert (together["verdict"], together["scores"]) == (alone["verdict"], alone["scores"])
+    assert [len(seen["quality"]) for seen in together["photos"]] == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("verdict", "status"), [("problem", "established"), ("review", "in_review"), ("no_problem", "dismissed")]
 )

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from model.classifier import ClassifiedPhoto
+from tests.colour_model import draw_quarters
 
 URL = "/v1/classify"
 JPEG = {"Content-Type": "image/jpeg"}
@@ -166,6 +167,94 @@ def test_dimensions_are_those_of_the_upright_photo(client, drawn, form):
     assert (answer["photos"][0]["width"], answer["photos"][0]["height"]) == (240, 320)
 
 
+# ---- photos that show too little ----
+
+
+@pytest.fixture(scope="session")
+def quarters():
+    """A photo file with a colour for each quarter, see tests/colour_model.py."""
+
+    def make(colours, darker=1):
+        file = io.BytesIO()
+        draw_quarters(colours).point(lambda level: level // darker).save(file, "PNG")
+        return file.getvalue()
+
+    return make
+
+
+ADVICE = {"zh": "太暗，请补光或换角度重拍", "en": "Too dark: take it again with more light or from another side"}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_dark_photo_comes_with_advice_and_its_scores(client, dark_photo, form, language):
+    answer = client.post(f"{URL}?lang={language}", files=form(dark_photo)).json()
+
+    (seen,) = answer["photos"]
+    assert (answer["verdict"], answer["problems"]) == ("review", [])
+    assert (seen["verdict"], seen["problems"]) == ("review", [])
+    assert seen["quality"] == [{"issue": "too_dark", "advice": ADVICE[language]}]
+    assert all(0 <= score <= 1 for score in seen["scores"].values())
+
+
+def test_a_dark_photo_does_not_count_beside_a_usable_one(serve_with, colour_classifier, quarters, dark_photo, form):
+    service = serve_with(colour_classifier)
+
+    alone = service.post(URL, files=form(quarters("rggg"))).json()
+    together = service.post(URL, files=form(dark_photo, quarters("rggg"))).json()
+
+    assert together["verdict"] == "problem"
+    assert together["problems"] == alone["problems"]
+    assert [len(seen["quality"]) for seen in together["photos"]] == [1, 0]
+
+
+# ---- evidence ----
+
+
+def test_evidence_is_given_where_asked_for_and_for_what_was_found_alone(serve_with, colour_classifier, quarters, form):
+    service = serve_with(colour_classifier)
+    photos = form(quarters("rggg"), quarters("ggbb"), quarters("gggg"))
+
+    plain = service.post(URL, files=photos).json()
+    answer = service.post(URL + "?evidence=true", files=photos).json()
+
+    assert [seen.pop("evidence") for seen in plain["photos"]] == [None, None, None]
+    road, water, nothing = (seen.pop("evidence") for seen in answer["photos"])
+    assert answer == plain
+    assert set(road) == {"road_damage"}
+    assert road["road_damage"] == [[1.0, pytest.approx(0.12, abs=0.02)], pytest.approx([0.12, 0.12], abs=0.02)]
+    assert all(score == round(score, 2) for row in road["road_damage"] for score in row)
+    assert water["waterlogging"][1] == [1.0, 1.0]
+    assert nothing == {}
+
+
+def test_evidence_of_a_photo_for_a_person_is_that_of_its_likeliest_problem(
+    serve_with, colour_classifier, quarters, form
+):
+    service = serve_with(colour_classifier)
+
+    (seen,) = service.post(URL + "?evidence=true", files=form(quarters("gbgg", darker=12))).json()["photos"]
+
+    assert (seen["verdict"], seen["problems"]) == ("review", [])
+    assert set(seen["evidence"]) == {"waterlogging"}
+
+
+def test_a_model_without_evidence_answers_null(client, photo, form):
+    answer = client.post(URL + "?evidence=true", files=form(photo())).json()
+
+    assert answer["photos"][0]["evidence"] is None
+
+
+def test_a_kept_answer_without_evidence_is_not_given_where_evidence_is_asked_for(
+    serve_with, colour_classifier, quarters, form
+):
+    service = serve_with(colour_classifier, answer_cache_photos=10)
+    asked = ["", "?evidence=true", "", "?evidence=true"]
+
+    answers = [service.post(URL + query, files=form(quarters("rggg"))).json()["photos"][0] for query in asked]
+
+    assert [seen["evidence"] is not None for seen in answers] == [False, True, False, True]
+
+
 # ---- what is refused about a photo ----
 
 
@@ -280,6 +369,7 @@ def test_a_request_without_a_usable_content_type_is_told_which_ones_there_are(cl
     [
         ("?standard=gbt-1", "unknown_standard", "gbt-30428.2-2013"),
         ("?lang=fr", "invalid_parameter", "lang"),
+        ("?evidence=perhaps", "invalid_parameter", "evidence"),
     ],
 )
 def test_a_wrong_parameter_is_told_what_is_known(client, photo, form, query, code, named):
