@@ -1,10 +1,10 @@
 """How good a model folder is on one split: per problem, per source, on normal photos and on photos of other things.
 
-Every score comes from `model.Classifier`, every "found" from `model.decision`: what is measured is what is served.
+Every score and every "found" is what `model.Classifier` says of the photo file: what is measured is what is served.
 """
 
-import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,91 +12,119 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.manifest import NO_ISSUE, SPLITS, Split, read_manifest
+from model.card import ModelCard
 from model.classifier import Classifier
-from model.decision import Decision, Verdict
+from model.decision import Verdict
 from model.files import replacing, write_json
+from training.confidence import confidence, measure_coverage
 from training.errors import TrainingError
+from training.groups import count_said, measure_sources, round_or_null, verdict_shares
 from training.metrics import (
     Interval,
+    area_under_roc,
     average_precision,
+    between,
     bootstrap,
+    count_resamples,
     expected_calibration_error,
+    false_positives_at,
+    macro_f1,
     precision_recall_f1,
     proportion,
 )
+from training.mistakes import group_mistakes, wrong_labels
 from training.report import write_report
+from training.robustness import ROBUSTNESS_FILE, load_robustness
 from training.same_place import measure_same_place
-from training.scoring import ScoredPhotos, score_split
-
-log = logging.getLogger(__name__)
+from training.scoring import DecidedPhotos, decide_photos, score_split
 
 EVALUATION_FILE = "evaluation.json"
 SCORES_FILE = "scores.csv"
 
+Familiarity = Callable[[DecidedPhotos], npt.NDArray[np.floating]]
+"""Photos → (photos,) how much each looks like one of the problems, on any scale."""
 
-def evaluate(folder: Path, manifest_path: Path, split: Split, out: Path, seed: int = 17) -> dict[str, Any]:
-    """Measure a model folder on a split; writes evaluation.json, scores.csv and report.html into `out`.
+
+def highest_score(decided: DecidedPhotos) -> npt.NDArray[np.floating]:
+    """(photos,) the highest calibrated score among the problems."""
+    return decided.scores.max(axis=1)
+
+
+def evaluate(
+    folder: Path,
+    manifest_path: Path,
+    split: Split,
+    out: Path,
+    seed: int = 17,
+    *,
+    robustness: Path | None = None,
+    familiarity: Familiarity = highest_score,
+) -> dict[str, Any]:
+    """Measure a model folder on a split; writes evaluation.json, scores.csv, evaluation.svg and report.html into `out`.
+
+    Args:
+        robustness: what `python -m training robustness` wrote; by default the one in `out`, where there is one.
+        familiarity: by which photos that show a problem are told from photos outside the problems.
 
     Raises:
-        TrainingError: the split has no photo; ReleaseError, ManifestError for what is read.
+        TrainingError: the split has no photo, or `robustness` is of another model or other photos; ReleaseError,
+            ManifestError for what is read.
     """
     classifier = Classifier.load(folder)
+    card = classifier.card
     manifest = read_manifest(manifest_path)
     if not manifest.split(split):
         raise TrainingError(f"{manifest_path}: split {split} has no photo; choose another of {', '.join(SPLITS)}")
-    scored = score_split(classifier, manifest, split)
-    outside = score_split(classifier, manifest, "ood")
-    evaluation = measure(classifier, scored, seed) | {
-        "model": {"name": classifier.card.name, "version": classifier.card.version},
-        "card_sha256": classifier.card.fingerprint(),
+    if robustness is None and (out / ROBUSTNESS_FILE).is_file():
+        robustness = out / ROBUSTNESS_FILE
+    disturbed = load_robustness(robustness, card, manifest.fingerprint()) if robustness else None
+    decided = decide_photos(classifier, score_split(classifier, manifest, split))
+    outside = decide_photos(classifier, score_split(classifier, manifest, "ood"))
+    evaluation = measure(card, decided, seed) | {
+        "model": {"name": card.name, "version": card.version},
+        "card_sha256": card.fingerprint(),
         "data": {"fingerprint": manifest.fingerprint(), "split": split},
         "seed": seed,
     }
     if outside.photos:
-        evaluation["outside_the_problems"] = _verdict_shares(_decide(classifier, outside))
+        evaluation["outside_the_problems"] = _measure_outside(decided, outside, card.labels, familiarity, seed)
+    if disturbed:
+        evaluation["robustness"] = disturbed
     write_json(evaluation, out / EVALUATION_FILE)
-    _write_scores(classifier, scored, out / SCORES_FILE)
-    write_report(evaluation, scored.labels, _scores(classifier, scored), classifier.card, out)
+    _write_scores(decided, card.labels, out / SCORES_FILE)
+    write_report(evaluation, decided, card, out)
     return evaluation
 
 
-def measure(classifier: Classifier, scored: ScoredPhotos, seed: int) -> dict[str, Any]:
+def measure(card: ModelCard, decided: DecidedPhotos, seed: int) -> dict[str, Any]:
     """All figures of one set of photos, as plain JSON values."""
-    labels = classifier.card.labels
-    scores = _scores(classifier, scored)
-    decisions = _decide(classifier, scored)
-    found = np.array([[label in decision.problems for label in labels] for decision in decisions]).reshape(scores.shape)
+    labels = card.labels
+    photos = len(decided.photos)
     problems = {
-        label: _measure_problem(scored.labels[:, column], scores[:, column], found[:, column], seed)
+        label: _measure_problem(decided.labels[:, column], decided.scores[:, column], decided.found[:, column], seed)
         for column, label in enumerate(labels)
     }
-    columns = [column for column in range(len(labels)) if (scored.labels[:, column] == 1).any()]
-
-    def macro_f1(rows: npt.NDArray[np.intp]) -> float:
-        each = [precision_recall_f1(scored.labels[rows, column], found[rows, column])[2] for column in columns]
-        return float(np.nanmean(each)) if columns else math.nan
-
+    all_f1 = macro_f1(decided.labels, decided.found, count_resamples(photos, seed))
+    right = ~wrong_labels(decided.labels, decided.found).any(axis=1)
+    sure = confidence(decided.scores, [card.thresholds[label].upper for label in labels])
+    sure[[bool(getattr(decision, "quality", ())) for decision in decided.decisions]] = 0  # nothing can be read there
     return {
-        "photos": len(scored.photos),
+        "photos": photos,
         "problems": problems,
-        "macro_f1": bootstrap(macro_f1, len(scored.photos), seed).to_json(),
-        "macro_average_precision": _round(
+        "macro_f1": between(float(macro_f1(decided.labels, decided.found, np.ones((1, photos)))[0]), all_f1).to_json(),
+        "macro_average_precision": round_or_null(
             _mean([problem["average_precision"]["value"] for problem in problems.values()])
         ),
-        "normal_photos": _measure_normal(scored, decisions, labels),
-        **_verdict_shares(decisions),
-        "answered": _measure_answered(scored, decisions, labels),
-        "same_place": measure_same_place(scored, classifier.card.same_place, seed),
-        "sources": _measure_sources(scored, scores, found, decisions, labels),
+        "expected_calibration_error": _measure_calibration(decided.labels, decided.scores, seed),
+        "normal_photos": _measure_normal(decided, labels),
+        **verdict_shares(decided.decisions),
+        "answered": _measure_answered(decided, right),
+        "coverage": measure_coverage(right, sure, seed),
+        "same_place": measure_same_place(decided.scored, card.same_place, seed),
+        "kinds": count_said(decided, labels),
+        "mistakes": group_mistakes(decided, labels),
+        "sources": measure_sources(decided, labels),
     }
-
-
-def _scores(classifier: Classifier, scored: ScoredPhotos) -> npt.NDArray[np.float32]:
-    return classifier.calibrate(scored.logits)
-
-
-def _decide(classifier: Classifier, scored: ScoredPhotos) -> list[Decision]:
-    return [classifier.decide(row) for row in _scores(classifier, scored)]
 
 
 def _measure_problem(
@@ -114,13 +142,21 @@ def _measure_problem(
         "average_precision": bootstrap(
             lambda rows: average_precision(labels[rows], scores[rows]), len(labels), seed
         ).to_json(),
-        "expected_calibration_error": _round(expected_calibration_error(labels, scores)),
+        "expected_calibration_error": _measure_calibration(labels, scores, seed),
     }
 
 
-def _measure_normal(scored: ScoredPhotos, decisions: list[Decision], labels: tuple[str, ...]) -> dict[str, Any]:
+def _measure_calibration(
+    labels: npt.NDArray[np.floating], scores: npt.NDArray[np.floating], seed: int
+) -> dict[str, float | None]:
+    return bootstrap(lambda rows: expected_calibration_error(labels[rows], scores[rows]), len(labels), seed).to_json()
+
+
+def _measure_normal(decided: DecidedPhotos, labels: tuple[str, ...]) -> dict[str, Any]:
     """What is said of photos that were collected as showing none of the problems."""
-    said = [decision for photo, decision in zip(scored.photos, decisions, strict=True) if photo.kind == NO_ISSUE]
+    said = [
+        decision for photo, decision in zip(decided.photos, decided.decisions, strict=True) if photo.kind == NO_ISSUE
+    ]
     return {
         "photos": len(said),
         "false_alarms": proportion(sum(d.verdict is Verdict.PROBLEM for d in said), len(said)).to_json(),
@@ -129,71 +165,41 @@ def _measure_normal(scored: ScoredPhotos, decisions: list[Decision], labels: tup
     }
 
 
-def _measure_answered(scored: ScoredPhotos, decisions: list[Decision], labels: tuple[str, ...]) -> dict[str, Any]:
+def _measure_answered(decided: DecidedPhotos, right: npt.NDArray[np.bool_]) -> dict[str, Any]:
     """Of the photos not left to a person: how often everything said about the judged problems is right."""
-    right = answered = 0
-    for row, decision in zip(scored.labels, decisions, strict=True):
-        if decision.verdict is Verdict.REVIEW:
-            continue
-        answered += 1
-        right += all(
-            math.isnan(truth) or (truth == 1) == (label in decision.problems)
-            for label, truth in zip(labels, row, strict=True)
+    answered = np.array([decision.verdict is not Verdict.REVIEW for decision in decided.decisions], dtype=bool)
+    photos = int(answered.sum())
+    return {"photos": photos, "exactly_right": proportion(int(right[answered].sum()), photos).to_json()}
+
+
+def _measure_outside(
+    decided: DecidedPhotos, outside: DecidedPhotos, labels: tuple[str, ...], familiarity: Familiarity, seed: int
+) -> dict[str, Any]:
+    """What is said of photos outside the problems, and how well they are told from those that show a problem."""
+    shown = (decided.labels == 1).any(axis=1)
+    scores = np.concatenate([familiarity(decided)[shown], familiarity(outside)])
+    inside = int(shown.sum())
+
+    def told(figure: Callable[[Any, Any], float]) -> Interval:
+        return bootstrap(
+            lambda rows: figure(scores[rows[rows < inside]], scores[rows[rows >= inside]]), len(scores), seed
         )
-    return {"photos": answered, "exactly_right": proportion(right, answered).to_json()}
 
-
-def _measure_sources(
-    scored: ScoredPhotos,
-    scores: npt.NDArray[np.floating],
-    found: npt.NDArray[np.bool_],
-    decisions: list[Decision],
-    labels: tuple[str, ...],
-) -> list[dict[str, Any]]:
-    rows = []
-    for kind, source in sorted({(photo.kind, photo.source) for photo in scored.photos}):
-        chosen = np.array([(photo.kind, photo.source) == (kind, source) for photo in scored.photos])
-        said = [decision for decision, keep in zip(decisions, chosen, strict=True) if keep]
-        problems = {}
-        for column, label in enumerate(labels):
-            truth = scored.labels[chosen, column]
-            positives = int((truth == 1).sum())
-            precision, _, f1 = precision_recall_f1(truth, found[chosen, column])
-            if positives:
-                hits = int((found[chosen, column] & (truth == 1)).sum())
-                problems[label] = {
-                    "positives": positives,
-                    "precision": _round(precision),
-                    "recall": proportion(hits, positives).to_json(),
-                    "f1": _round(f1),
-                    "average_precision": _round(average_precision(truth, scores[chosen, column])),
-                }
-        rows.append(
-            {
-                "kind": kind,
-                "source": source,
-                "photos": len(said),
-                "problems": problems,
-                "found": {label: int(found[chosen, column].sum()) for column, label in enumerate(labels)},
-                **_verdict_shares(said),
-            }
-        )
-    return rows
-
-
-def _verdict_shares(decisions: list[Decision]) -> dict[str, Any]:
-    counted = {verdict: sum(decision.verdict is verdict for decision in decisions) for verdict in Verdict}
     return {
-        "verdicts": {str(verdict): proportion(count, len(decisions)).to_json() for verdict, count in counted.items()}
+        "photos": len(outside.photos),
+        **verdict_shares(outside.decisions),
+        "told_by": familiarity.__name__,
+        "auroc": told(area_under_roc).to_json(),
+        "false_positives_at_95": told(false_positives_at).to_json(),
+        "kinds": count_said(outside, labels),
     }
 
 
-def _write_scores(classifier: Classifier, scored: ScoredPhotos, path: Path) -> None:
+def _write_scores(decided: DecidedPhotos, labels: tuple[str, ...], path: Path) -> None:
     """One row a photo: what was judged and what was scored, to look for mistakes in a table program."""
-    labels = classifier.card.labels
     header = ["file", "source", *(f"{label}_label" for label in labels), *(f"{label}_score" for label in labels)]
     lines = [",".join(header)]
-    for photo, truth, row in zip(scored.photos, scored.labels, _scores(classifier, scored), strict=True):
+    for photo, truth, row in zip(decided.photos, decided.labels, decided.scores, strict=True):
         judged = ["" if math.isnan(value) else str(int(value)) for value in truth]
         lines.append(",".join([photo.file, photo.source, *judged, *(f"{score:.4f}" for score in row)]))
     with replacing(path) as temporary:
@@ -203,7 +209,3 @@ def _write_scores(classifier: Classifier, scored: ScoredPhotos, path: Path) -> N
 def _mean(values: list[float | None]) -> float:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else math.nan
-
-
-def _round(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 4)

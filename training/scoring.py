@@ -1,5 +1,6 @@
 """Labels and scores of many photos, by the same road that serving takes: what calibration and evaluation work on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 from datasets.manifest import LabelledPhoto, Manifest, Split
 from datasets.photos import for_each_photo
 from model.classifier import Classifier
+from model.decision import Decision
 from model.errors import PhotoError
 from training.errors import TrainingError
 
@@ -29,25 +31,42 @@ class ScoredPhotos:
         return np.array([photo.kind == kind for photo in self.photos], dtype=bool)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DecidedPhotos:
+    """Scored photos with what is said of each, row by row."""
+
+    scored: ScoredPhotos
+    scores: npt.NDArray[np.float32]
+    """(photos, labels) 0-1, calibrated."""
+    decisions: tuple[Decision, ...]
+    found: npt.NDArray[np.bool_]
+    """(photos, labels), which problems are said to be there."""
+
+    @property
+    def photos(self) -> tuple[LabelledPhoto, ...]:
+        """As scored."""
+        return self.scored.photos
+
+    @property
+    def labels(self) -> npt.NDArray[np.float32]:
+        """(photos, labels) 1, 0, or NaN where nobody judged."""
+        return self.scored.labels
+
+
 def score_split(classifier: Classifier, manifest: Manifest, split: Split) -> ScoredPhotos:
     """Decode and score each photo of a split, on all cores.
 
     Raises:
         TrainingError: a photo cannot be read, or manifest and card do not name the same labels in the same order.
     """
-    labels = classifier.card.labels
-    if manifest.labels != labels:
-        raise TrainingError(
-            f"{manifest.path}: its label columns are {', '.join(manifest.labels)}, the model gives "
-            f"{', '.join(labels)}; order the columns like the model, or train one on this manifest"
-        )
+    check_labels(classifier, manifest)
     photos = manifest.split(split)
 
     def score(photo: LabelledPhoto) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
         try:
             prepared = classifier.prepare(photo.path.read_bytes())
         except (OSError, PhotoError) as error:
-            raise TrainingError(f"{photo.path}: {error}; run: python -m datasets check") from error
+            raise unreadable(photo, error) from error
         return classifier.look(prepared.pixels[None])
 
     rows = for_each_photo(score, photos, "scoring")
@@ -56,6 +75,54 @@ def score_split(classifier: Classifier, manifest: Manifest, split: Split) -> Sco
     return ScoredPhotos(
         photos=photos,
         labels=manifest.label_array(photos),
-        logits=np.concatenate(logits) if logits else np.zeros((0, len(labels)), dtype=np.float32),
+        logits=np.concatenate(logits) if logits else np.zeros((0, len(manifest.labels)), dtype=np.float32),
         features=np.concatenate(features) if features else None,
     )
+
+
+def decide_photos(classifier: Classifier, scored: ScoredPhotos) -> DecidedPhotos:
+    """What is said of each photo, from its file on: serving may see more in a photo than its scores.
+
+    Raises:
+        TrainingError: a photo cannot be read.
+    """
+    labels = classifier.card.labels
+
+    def decide(photo: LabelledPhoto) -> Decision:
+        try:
+            return classifier.classify([photo.path.read_bytes()])[0].decision
+        except (OSError, PhotoError) as error:
+            raise unreadable(photo, error) from error
+
+    decisions = tuple(for_each_photo(decide, scored.photos, "deciding"))
+    scores = [[decision.scores[label] for label in labels] for decision in decisions]
+    return DecidedPhotos(
+        scored=scored,
+        scores=np.array(scores, dtype=np.float32).reshape(len(decisions), len(labels)),
+        decisions=decisions,
+        found=found_array(decisions, labels),
+    )
+
+
+def found_array(decisions: Sequence[Decision], labels: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """(decisions, labels), which problems each says are there."""
+    rows = [[label in decision.problems for label in labels] for decision in decisions]
+    return np.array(rows, dtype=bool).reshape(len(decisions), len(labels))
+
+
+def check_labels(classifier: Classifier, manifest: Manifest) -> None:
+    """Refuse a manifest whose columns are not the network's.
+
+    Raises:
+        TrainingError: manifest and card do not name the same labels in the same order.
+    """
+    if manifest.labels != classifier.card.labels:
+        raise TrainingError(
+            f"{manifest.path}: its label columns are {', '.join(manifest.labels)}, the model gives "
+            f"{', '.join(classifier.card.labels)}; order the columns like the model, or train one on this manifest"
+        )
+
+
+def unreadable(photo: LabelledPhoto, error: Exception) -> TrainingError:
+    """What to say where a photo of a manifest cannot be read."""
+    return TrainingError(f"{photo.path}: {error}; run: python -m datasets check")
