@@ -58,6 +58,20 @@ class Calibration:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Familiar:
+    """From which cosine with the nearest prototype a photo is like those the model learned from."""
+
+    problem: float
+    """With a prototype of a problem: below it no problem is found, a person should look."""
+    street: float
+    """With any prototype: below it the photo does not seem to show a street."""
+
+    def __post_init__(self) -> None:
+        if not (-1 <= self.problem <= 1 and -1 <= self.street <= 1):
+            raise ValueError(f"familiar needs two cosines, found {self.problem} and {self.street}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelCard:
     """What a released model is. Checks itself on construction."""
 
@@ -70,6 +84,7 @@ class ModelCard:
     resize_rule: str = RESIZE_RULE
     precision: Precision = "fp32"  # what is served unless the operator says otherwise
     same_place: float | None = None  # cosine of two photos' features from which they may show the same kind of place
+    familiar: Familiar | None = None  # needs prototypes.npz; None: every photo counts as familiar
     quantization: Mapping[str, Any] = field(default_factory=dict)  # figures that decided the precision
     data: Mapping[str, Any] = field(default_factory=dict)  # fingerprint of the photos it learned from
     evaluation: Mapping[str, Any] = field(default_factory=dict)  # figures measured on photos it never saw
@@ -122,6 +137,8 @@ def load_card(folder: Path) -> ModelCard:
         content["labels"] = tuple(content["labels"])
         content["thresholds"] = {key: Threshold(**value) for key, value in content["thresholds"].items()}
         content["calibration"] = {key: Calibration(**value) for key, value in content["calibration"].items()}
+        if content.get("familiar") is not None:
+            content["familiar"] = Familiar(**content["familiar"])
         return ModelCard(**content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CardInvalid(str(path), f"{type(error).__name__}: {error}") from error

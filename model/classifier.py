@@ -13,6 +13,7 @@ import onnxruntime
 from model.card import NETWORK_FILE, QUANTIZED_FILE, ModelCard, Precision, check_files, load_card
 from model.decision import Decision, decide
 from model.errors import CardInvalid, LabelMismatch
+from model.familiarity import PROTOTYPES_FILE, Prototypes
 from model.likeness import SIDE, signatures
 from model.preprocessing import PreparedPhoto, prepare_photo, shrink
 from model.problems import PROBLEMS_FILE, load_problems
@@ -74,9 +75,16 @@ def has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 class Classifier:
     """Classifies photos by one model folder. Threads may share it: a call keeps no state and releases the GIL."""
 
-    def __init__(self, card: ModelCard, session: onnxruntime.InferenceSession, precision: Precision) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        session: onnxruntime.InferenceSession,
+        precision: Precision,
+        prototypes: Prototypes | None = None,
+    ) -> None:
         self.card = card
         self.precision = precision
+        self._prototypes = prototypes
         self._session = session
         self._outputs = frozenset(given.name for given in session.get_outputs())
 
@@ -111,7 +119,8 @@ class Classifier:
         except Exception as error:  # onnxruntime's own exception types share no public base
             raise CardInvalid(str(network), f"cannot be loaded by onnxruntime ({error})") from error
         _check_signature(network, card, session)
-        return cls(card, session, chosen)
+        prototypes = Prototypes.load(folder / PROTOTYPES_FILE) if PROTOTYPES_FILE in card.sha256 else None
+        return cls(card, session, chosen, prototypes)
 
     def prepare(self, photo: bytes) -> PreparedPhoto:
         """Photo bytes → this model's input.
@@ -185,19 +194,39 @@ class Classifier:
         started = time.perf_counter()
         prepared = self.prepare(photo)
         decoded = time.perf_counter()
-        wanted = [LOGITS_OUTPUT, *([FEATURES_OUTPUT] if described else []), *([EVIDENCE_OUTPUT] if evidence else [])]
+        wanted = [LOGITS_OUTPUT, FEATURES_OUTPUT, *([EVIDENCE_OUTPUT] if evidence else [])]
         seen = self._run(prepared.pixels[None], *wanted)
-        features, cells = seen.get(FEATURES_OUTPUT), seen.get(EVIDENCE_OUTPUT)
+        scores = self.calibrate(seen[LOGITS_OUTPUT])[0]
+        features = seen[FEATURES_OUTPUT][0] if FEATURES_OUTPUT in seen else None
+        cells = seen.get(EVIDENCE_OUTPUT)
+        issues = find_issues(prepared.pixels) or self._find_strangeness(scores, features)
         return ClassifiedPhoto(
-            decision=self.decide(self.calibrate(seen[LOGITS_OUTPUT])[0], find_issues(prepared.pixels)),
+            decision=self.decide(scores, issues),
             width=prepared.width,
             height=prepared.height,
             signature=signatures(shrink(prepared.pixels, SIDE))[0] if described else None,
-            features=None if features is None else features[0].astype(np.float16),
+            features=features.astype(np.float16) if described and features is not None else None,
             evidence=None if cells is None else dict(zip(self.card.labels, self.calibrate(cells)[0], strict=True)),
             decode_seconds=decoded - started,
             infer_seconds=time.perf_counter() - decoded,
         )
+
+    def familiarity(self, features: npt.NDArray[np.floating]) -> tuple[float, float]:
+        """Cosine of a photo's (1280,) features and the nearest prototype of a problem, and of any photo.
+
+        (1, 1) where the model has no prototypes: everything is familiar then.
+        """
+        return (1.0, 1.0) if self._prototypes is None else self._prototypes.nearest(features)
+
+    def _find_strangeness(self, scores: Floats, features: Floats | None) -> tuple[QualityIssue, ...]:
+        familiar = self.card.familiar
+        if familiar is None or features is None:
+            return ()
+        problem, anything = self.familiarity(features)
+        if anything < familiar.street:
+            return (QualityIssue.NOT_A_STREET,)
+        found = self.decide(scores).problems
+        return (QualityIssue.UNFAMILIAR,) if found and problem < familiar.problem else ()
 
 
 def _check_signature(network: Path, card: ModelCard, session: onnxruntime.InferenceSession) -> None:

@@ -1,7 +1,7 @@
 """Scores + card → what is said of a photo, a case and its after-photos. The threshold rules live here and only here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -115,7 +115,8 @@ def decide(scores: Mapping[str, float], card: ModelCard, quality: Sequence[Quali
 def decide_case(photos: Sequence[Decision], card: ModelCard) -> Decision:
     """Several photos of one case: a problem that any photo shows is there, so each score is the highest of the photos.
 
-    Photos with an issue do not count, unless all have one; then a person should look.
+    Photos with an issue do not count, unless all have one; but what cannot be seen on them is not ruled out either, so
+    a person should look where the others show no problem.
 
     Raises:
         ValueError: no photo.
@@ -124,7 +125,11 @@ def decide_case(photos: Sequence[Decision], card: ModelCard) -> Decision:
         raise ValueError("a case needs at least one photo, found none")
     counting = [photo for photo in photos if not photo.quality] or photos
     issues = dict.fromkeys(issue for photo in counting for issue in photo.quality)
-    return decide({label: max(photo.scores[label] for photo in counting) for label in card.labels}, card, tuple(issues))
+    scores = {label: max(photo.scores[label] for photo in counting) for label in card.labels}
+    together = decide(scores, card, tuple(issues))
+    if together.verdict is Verdict.NO_PROBLEM and len(counting) < len(photos):
+        return replace(together, verdict=Verdict.REVIEW)
+    return together
 
 
 def decide_verification(
@@ -175,6 +180,8 @@ def decide_verification(
         return say(Outcome.CANNOT_TELL, Reason.NOTHING_TO_COMPARE)
     if 2 * sum(place >= card.same_place for place in known) < sum(not photo.decision.quality for photo in after):
         return say(Outcome.CANNOT_TELL, Reason.OTHER_PLACE)
+    if any(QualityIssue.UNFAMILIAR in photo.decision.quality for photo in after):
+        return say(Outcome.CANNOT_TELL, Reason.PHOTOS_UNUSABLE)  # it scored as a problem, so it may be one
     return say(Outcome.RESOLVED, Reason.PROBLEM_GONE)
 
 

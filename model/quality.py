@@ -1,4 +1,6 @@
-"""Which photos no problem can be read from, whatever the network makes of them: dark, unsharp, or of nothing.
+"""Which photos no problem can be read from, whatever it scores: dark, unsharp, of nothing, or like nothing known.
+
+The last is told by features, see model/familiarity.py; the others here, from the picture.
 
 Three statistics of the brightness on a grid of CELLS x CELLS, each with one limit. The limits are properties of photos,
 not of a model. Of the 5,246 photos in the training and validation splits of this project none has an issue, and the
@@ -49,7 +51,8 @@ class QualityIssue(StrEnum):
     TOO_DARK = "too_dark"
     TOO_BLURRED = "too_blurred"  # out of focus or moved
     NO_DETAIL = "no_detail"  # a frame of nearly one colour: a covered lens, a bare wall
-    NOT_A_STREET = "not_a_street"  # said of what the network saw, not of brightness
+    NOT_A_STREET = "not_a_street"  # what the network saw is like nothing it learned from
+    UNFAMILIAR = "unfamiliar"  # it would find a problem, in a photo unlike all that showed one
 
 
 ADVICE: Mapping[QualityIssue, Mapping[Language, str]] = MappingProxyType(
@@ -69,6 +72,10 @@ ADVICE: Mapping[QualityIssue, Mapping[Language, str]] = MappingProxyType(
         QualityIssue.NOT_A_STREET: {
             "zh": "不像街面照片，请对准现场重拍",
             "en": "Does not look like a street: take a photo of the place",
+        },
+        QualityIssue.UNFAMILIAR: {
+            "zh": "画面与已知问题差别较大，请从近处再拍一张",
+            "en": "Unlike the problems known here: take another one from closer",
         },
     }
 )

@@ -10,7 +10,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw
 
-from model.card import NETWORK_FILE, Calibration, ModelCard, Threshold, file_sha256, save_card
+from model.card import NETWORK_FILE, Calibration, Familiar, ModelCard, Threshold, file_sha256, save_card
+from model.familiarity import PROTOTYPES_FILE, Prototypes
 from model.problems import load_problems
 
 LABELS = tuple(load_problems())
@@ -18,10 +19,15 @@ SIDE = 64
 _GAIN, _GREY_LOGIT = 20 / 255, -2.0
 
 
-def make_colour_model(folder: Path) -> Path:
-    """Write the model folder; its path."""
+def make_colour_model(folder: Path, *, with_prototypes: bool = False) -> Path:
+    """Write the model folder; its path. With prototypes it learned from red, blue and grey photos, and no others."""
     folder.mkdir(parents=True)
-    onnx.save(_network(), folder / NETWORK_FILE)
+    onnx.save(_network(with_features=with_prototypes), folder / NETWORK_FILE)
+    sha256 = {NETWORK_FILE: file_sha256(folder / NETWORK_FILE)}
+    if with_prototypes:
+        learned = Prototypes(problems=np.float32([[1, 0, 0], [0, 0, 1]]), normal=np.float32([[0.577, 0.577, 0.577]]))
+        learned.save(folder / PROTOTYPES_FILE)
+        sha256[PROTOTYPES_FILE] = file_sha256(folder / PROTOTYPES_FILE)
     card = ModelCard(
         name="colours",
         version="1.0.0",
@@ -29,7 +35,8 @@ def make_colour_model(folder: Path) -> Path:
         thresholds={label: Threshold(lower=0.3, upper=0.5) for label in LABELS},
         calibration={label: Calibration() for label in LABELS},
         input_side=SIDE,
-        sha256={NETWORK_FILE: file_sha256(folder / NETWORK_FILE)},
+        familiar=Familiar(problem=0.9, street=0.8) if with_prototypes else None,
+        sha256=sha256,
     )
     save_card(card, folder)
     return folder
@@ -47,7 +54,7 @@ def draw_quarters(colours: str) -> Image.Image:
     return picture
 
 
-def _network() -> onnx.ModelProto:
+def _network(*, with_features: bool) -> onnx.ModelProto:
     weights = np.zeros((len(LABELS), 3, 1, 1), dtype=np.float32)
     weights[LABELS.index("road_damage"), :, 0, 0] = np.array([1, -0.5, -0.5]) * _GAIN
     weights[LABELS.index("waterlogging"), :, 0, 0] = np.array([-0.5, -0.5, 1]) * _GAIN
@@ -62,14 +69,18 @@ def _network() -> onnx.ModelProto:
         helper.make_node("Conv", ["cells", "weights", "bias"], ["evidence"]),
         helper.make_node("ReduceMean", ["evidence", "axes"], ["logits"], keepdims=0),
     ]
+    outputs = [
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["photos", len(LABELS)]),
+        helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["photos", len(LABELS), 2, 2]),
+    ]
+    if with_features:  # the mean colour
+        nodes.append(helper.make_node("ReduceMean", ["cells", "axes"], ["features"], keepdims=0))
+        outputs.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["photos", 3]))
     graph = helper.make_graph(
         nodes,
         "colours",
         [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["photos", 3, SIDE, SIDE])],
-        [
-            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["photos", len(LABELS)]),
-            helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["photos", len(LABELS), 2, 2]),
-        ],
+        outputs,
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)

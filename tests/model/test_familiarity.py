@@ -1,0 +1,102 @@
+"""A photo like nothing the model learned from goes to a person, whatever it scores."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model.card import load_card, save_card
+from model.classifier import Classifier
+from model.decision import Verdict, decide_case
+from model.errors import CardInvalid
+from model.familiarity import PROTOTYPES_FILE, Prototypes
+from model.quality import QualityIssue
+from tests.colour_model import draw_quarters, make_colour_model
+
+PROTOTYPES = Prototypes(problems=np.float32([[1, 0, 0], [0, 1, 0]]), normal=np.float32([[0, 0, 1]]))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_colour_model(tmp_path_factory.mktemp("familiar") / "model", with_prototypes=True)
+
+
+def decide(folder, colours):
+    file = io.BytesIO()
+    draw_quarters(colours).save(file, "PNG")
+    return Classifier.load(folder).classify([file.getvalue()])[0].decision
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ([2, 0, 0], (1, 1)),
+        ([0, 0, 5], (0, 1)),
+        ([3, 0, 4], (0.6, 0.8)),
+        ([-1, -1, 0], (-0.707, 0)),
+        ([0, 0, 0], (0, 0)),
+    ],
+)
+def test_the_nearest_prototype_counts(features, expected):
+    assert PROTOTYPES.nearest(np.float32(features)) == pytest.approx(expected, abs=1e-3)
+
+
+def test_prototypes_come_back_from_their_file(tmp_path):
+    PROTOTYPES.save(tmp_path / "prototypes.npz")
+
+    assert Prototypes.load(tmp_path / "prototypes.npz").problems.tolist() == PROTOTYPES.problems.tolist()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"text"])
+def test_a_damaged_file_is_refused(tmp_path, content):
+    (tmp_path / "prototypes.npz").write_bytes(content)
+
+    with pytest.raises(CardInvalid, match=r"prototypes\.npz"):
+        Prototypes.load(tmp_path / "prototypes.npz")
+
+
+def test_a_problem_in_a_familiar_photo_is_found(folder):
+    decision = decide(folder, "rrrr")
+
+    assert decision.verdict is Verdict.PROBLEM
+    assert decision.quality == ()
+
+
+def test_a_problem_in_an_unfamiliar_photo_is_for_a_person(folder):
+    decision = decide(folder, "rbrb")  # violet on the whole: between the two prototypes
+
+    assert decision.scores["road_damage"] > 0.5
+    assert decision.verdict is Verdict.REVIEW
+    assert decision.problems == ()
+    assert decision.quality == (QualityIssue.UNFAMILIAR,)
+
+
+def test_an_unfamiliar_photo_of_nothing_stays_nothing(folder):
+    assert decide(folder, "gggg").quality == ()
+
+
+def test_a_photo_like_none_that_was_learned_is_not_a_street(folder):
+    card = load_card(folder)
+    try:
+        save_card(replace(card, familiar=replace(card.familiar, street=0.99)), folder)
+        decision = decide(folder, "rrgg")
+    finally:
+        save_card(card, folder)
+
+    assert decision.quality == (QualityIssue.NOT_A_STREET,)
+    assert decision.verdict is Verdict.REVIEW
+
+
+def test_a_case_is_not_closed_by_what_the_other_photos_do_not_show(folder):
+    card = load_card(folder)
+    grey, violet, red = (decide(folder, colours) for colours in ("gggg", "rbrb", "rrrr"))
+
+    assert decide_case([grey], card).verdict is Verdict.NO_PROBLEM
+    assert decide_case([grey, violet], card).verdict is Verdict.REVIEW
+    assert decide_case([violet, red], card).problems == ("road_damage",)
+
+
+def test_prototypes_belong_to_what_is_checked(folder, tmp_path):
+    assert PROTOTYPES_FILE in load_card(folder).sha256
+    assert Classifier.load(folder).familiarity(np.float32([0, 1, 0])) == pytest.approx((0, 0.577), abs=1e-3)

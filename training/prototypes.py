@@ -1,0 +1,57 @@
+"""Prototypes of the photos a model learned from, and from which cosine a photo counts as familiar.
+
+Both thresholds come from the validation split, whose photos are familiar by definition: the cosine that all but
+MOST_UNFAMILIAR of the photos that show a problem reach, and the one that all but MOST_FOREIGN of all photos reach.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import KMeans
+
+from datasets.manifest import NO_ISSUE
+from model.card import Familiar
+from model.familiarity import Prototypes
+from training.scoring import ScoredPhotos
+
+PER_PROBLEM = 8  # prototypes; on the validation split of 1.1.0 32 and 64 told no more apart
+OF_NORMAL = 32
+MOST_UNFAMILIAR = 0.02
+MOST_FOREIGN = 0.002
+
+
+def choose_prototypes(learned: ScoredPhotos, seed: int) -> Prototypes | None:
+    """Centres of k-means (Lloyd 1982) over the features of each problem and of normal photos; None without features.
+
+    Args:
+        learned: the photos the network learned from.
+    """
+    if learned.features is None:
+        return None
+    features = _unit(learned.features)
+    shown = [features[learned.labels[:, column] == 1] for column in range(learned.labels.shape[1])]
+    problems = [_centres(some, PER_PROBLEM, seed) for some in shown if len(some)]
+    normal = _centres(features[learned.of_kind(NO_ISSUE)], OF_NORMAL, seed)
+    return Prototypes(problems=np.concatenate(problems), normal=normal)
+
+
+def choose_familiar(prototypes: Prototypes, scored: ScoredPhotos) -> Familiar | None:
+    """The thresholds; None where no photo shows a problem, or none has features."""
+    shown = (scored.labels == 1).any(axis=1)
+    if scored.features is None or not shown.any():
+        return None
+    problem, anything = np.array([prototypes.nearest(row) for row in scored.features]).T
+    return Familiar(
+        problem=round(float(np.quantile(problem[shown], MOST_UNFAMILIAR)), 4),
+        street=round(float(np.quantile(anything, MOST_FOREIGN)), 4),
+    )
+
+
+def _centres(features: npt.NDArray[np.float32], count: int, seed: int) -> npt.NDArray[np.float32]:
+    if not len(features):
+        return features
+    means = KMeans(min(count, len(features)), random_state=seed, n_init=4).fit(features).cluster_centers_
+    return _unit(means)
+
+
+def _unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-9)).astype(np.float32)
