@@ -1,4 +1,4 @@
-"""`python -m training fit | export | calibrate | quantize | evaluate | release`: each step feeds the next."""
+"""`python -m training fit | export | calibrate | quantize | robustness | evaluate | release`: each feeds the next."""
 
 import argparse
 import logging
@@ -7,10 +7,13 @@ from dataclasses import fields
 from pathlib import Path
 
 from datasets.errors import DatasetError
+from datasets.folds import FOLDS_FILE
 from datasets.manifest import SPLITS
 from model.errors import ModelError
 from training.config import DEFAULT_STAGES, TrainingConfig, parse_stages
 from training.errors import TrainingError
+
+_NOT_PLAIN = ("manifest", "stages", "leave_out")  # fields of a run that have options of their own, or none
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,15 +46,15 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--manifest", type=Path, required=True)
     fit.add_argument("--out", type=Path, required=True, metavar="RUN")
     fit.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
-    for field in fields(TrainingConfig):
-        if field.name not in ("manifest", "stages"):
-            kind = {"int": int, "float": float, "str": str}[getattr(field.type, "__name__", str(field.type))]
-            fit.add_argument(
-                f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help=f"default {field.default}"
-            )
-    default_stages = ",".join(f"{stage.side}:{stage.epochs}" for stage in DEFAULT_STAGES)
-    fit.add_argument("--stages", default=default_stages, help="SIDE:EPOCHS,… default %(default)s")
+    _add_fit_options(fit)
     fit.set_defaults(run_command=_fit)
+
+    left_out = commands.add_parser("leave-out", help="train once a fold; measure each on the origins it did not see")
+    left_out.add_argument("--manifest", type=Path, required=True)
+    left_out.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    left_out.add_argument("--folds", type=Path, default=FOLDS_FILE, help="default %(default)s")
+    _add_fit_options(left_out)
+    left_out.set_defaults(run_command=_leave_out)
 
     export = commands.add_parser("export", help="RUN/weights.safetensors → a model folder with model.onnx")
     export.add_argument("run", type=Path, metavar="RUN")
@@ -68,26 +71,68 @@ def _parser() -> argparse.ArgumentParser:
     quantize.add_argument("--manifest", type=Path, required=True)
     quantize.set_defaults(run_command=_quantize)
 
+    robustness = commands.add_parser(
+        "robustness", help="measure a model folder on worse photos; writes robustness.json"
+    )
+    robustness.add_argument("folder", type=Path, metavar="MODEL")
+    robustness.add_argument("--manifest", type=Path, required=True)
+    robustness.add_argument("--split", choices=("val", "test"), default="test")
+    robustness.add_argument(
+        "--severity", type=int, nargs="+", choices=range(1, 6), default=[3], help="1 a blemish, 5 hard for a person too"
+    )
+    robustness.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    robustness.set_defaults(run_command=_robustness)
+
     evaluate = commands.add_parser("evaluate", help="measure a model folder; writes evaluation.json and report.html")
     evaluate.add_argument("folder", type=Path, metavar="MODEL")
     evaluate.add_argument("--manifest", type=Path, required=True)
     evaluate.add_argument("--split", choices=SPLITS, default="test")
     evaluate.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    evaluate.add_argument(
+        "--robustness", type=Path, metavar="FILE", help="what robustness wrote; default the one in FOLDER, if any"
+    )
     evaluate.set_defaults(run_command=_evaluate)
 
     release = commands.add_parser("release", help="give a measured model folder its place and put it to use")
     release.add_argument("folder", type=Path, metavar="MODEL")
     release.add_argument("--evaluation", type=Path, required=True, metavar="FOLDER", help="what evaluate wrote")
+    release.add_argument("--left-out", type=Path, metavar="FILE", help="what leave-out wrote, to stand in the README")
     release.add_argument("--version", required=True, help="such as 1.0.0")
     release.set_defaults(run_command=_release)
     return parser
 
 
+def _add_fit_options(parser: argparse.ArgumentParser) -> None:
+    for field in fields(TrainingConfig):
+        if field.name not in _NOT_PLAIN:
+            kind = {"int": int, "float": float, "str": str}[getattr(field.type, "__name__", str(field.type))]
+            parser.add_argument(
+                f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help=f"default {field.default}"
+            )
+    default_stages = ",".join(f"{stage.side}:{stage.epochs}" for stage in DEFAULT_STAGES)
+    parser.add_argument("--stages", default=default_stages, help="SIDE:EPOCHS,… default %(default)s")
+
+
+def _config(chosen: argparse.Namespace) -> TrainingConfig:
+    options = {
+        field.name: getattr(chosen, field.name) for field in fields(TrainingConfig) if hasattr(chosen, field.name)
+    }
+    return TrainingConfig(**options | {"stages": parse_stages(chosen.stages)})
+
+
 def _fit(chosen: argparse.Namespace) -> None:
     from training.train import fit
 
-    options = {field.name: getattr(chosen, field.name) for field in fields(TrainingConfig) if field.name != "stages"}
-    print(fit(TrainingConfig(**options, stages=parse_stages(chosen.stages)), chosen.out, resume=chosen.resume))
+    print(fit(_config(chosen), chosen.out, resume=chosen.resume))
+
+
+def _leave_out(chosen: argparse.Namespace) -> None:
+    from training.leave_out import LEFT_OUT_FILE, leave_out
+    from training.tables import left_out_table
+
+    figures = leave_out(_config(chosen), chosen.folds, chosen.out)
+    _print_table(left_out_table(figures))
+    print(chosen.out / LEFT_OUT_FILE)
 
 
 def _export(chosen: argparse.Namespace) -> None:
@@ -108,23 +153,38 @@ def _quantize(chosen: argparse.Namespace) -> None:
     print(quantize(chosen.folder, chosen.manifest))
 
 
+def _robustness(chosen: argparse.Namespace) -> None:
+    from training.robustness import ROBUSTNESS_FILE, measure_robustness
+    from training.tables import robustness_table, stability_table
+
+    severities = sorted(set(chosen.severity))
+    robustness = measure_robustness(chosen.folder, chosen.manifest, chosen.split, severities, chosen.out)
+    _print_table(robustness_table(robustness))
+    _print_table(stability_table(robustness))
+    print(chosen.out / ROBUSTNESS_FILE)
+
+
 def _evaluate(chosen: argparse.Namespace) -> None:
     from training.evaluate import evaluate
-    from training.report import REPORT_FILE, interval_text, problem_table
+    from training.report import REPORT_FILE
+    from training.tables import figure_table, problem_table
 
-    evaluation = evaluate(chosen.folder, chosen.manifest, chosen.split, chosen.out)
-    for row in problem_table(evaluation):
-        print("  ".join(f"{cell:<28}" for cell in row).rstrip())
-    print(f"macro F1 {interval_text(evaluation['macro_f1'])}")
-    normal = evaluation["normal_photos"]
-    print(f"false alarms on {normal['photos']} normal photos {interval_text(normal['false_alarms'])}")
+    evaluation = evaluate(chosen.folder, chosen.manifest, chosen.split, chosen.out, robustness=chosen.robustness)
+    _print_table(problem_table(evaluation))
+    _print_table(figure_table(evaluation))
     print(chosen.out / REPORT_FILE)
+
+
+def _print_table(rows: list[list[str]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _release(chosen: argparse.Namespace) -> None:
     from training.release import release
 
-    print(release(chosen.folder, chosen.evaluation, chosen.version))
+    print(release(chosen.folder, chosen.evaluation, chosen.version, left_out=chosen.left_out))
 
 
 if __name__ == "__main__":

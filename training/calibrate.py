@@ -21,9 +21,12 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from datasets.manifest import NO_ISSUE, read_manifest
-from model.card import Calibration, Threshold, save_card
+from model.card import Calibration, Threshold, file_sha256, save_card
 from model.classifier import Classifier
+from model.familiarity import PROTOTYPES_FILE
+from model.files import replacing
 from training.errors import TrainingError
+from training.prototypes import choose_familiar, choose_prototypes
 from training.same_place import choose_same_place
 from training.scoring import score_split
 
@@ -37,20 +40,28 @@ RESAMPLES = 200
 CANDIDATES = np.linspace(0.02, 0.98, 97)
 
 
-def calibrate(folder: Path, manifest_path: Path, seed: int = 17) -> None:
+def calibrate(folder: Path, manifest_path: Path, seed: int = 17, leave_out: tuple[str, ...] = ()) -> None:
     """Set calibration and thresholds in the card of a model folder.
+
+    Args:
+        leave_out: origins, by how their text begins, whose photos are not looked at.
 
     Raises:
         TrainingError: the validation split does not show each problem often enough.
     """
     classifier = Classifier.load(folder, precision="fp32")  # the network in int8 takes over what is fitted here
     manifest = read_manifest(manifest_path)
+    kept = tuple(photo for photo in manifest.photos if not photo.origin.startswith(leave_out))
+    manifest = replace(manifest, photos=kept)
     scored = score_split(classifier, manifest, "val")
     calibration, thresholds = {}, {}
     for column, label in enumerate(classifier.card.labels):
         labels, logits = scored.labels[:, column], scored.logits[:, column]
         judged = ~np.isnan(labels)
         positives = int((labels[judged] == 1).sum())
+        if leave_out and not positives:
+            thresholds[label], calibration[label] = Threshold(lower=1, upper=1), Calibration()  # it was not learned
+            continue
         if positives < LEAST_POSITIVES or positives == judged.sum():
             raise TrainingError(
                 f"{manifest_path}: split val shows {label} in {positives} of {judged.sum()} judged photos; "
@@ -65,13 +76,23 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17) -> None:
         log.info("%s: %s, %s", label, calibration[label], thresholds[label])
     same_place = choose_same_place(scored, seed)
     log.info("same place from a cosine of %s", same_place)
+    sha256 = {name: known for name, known in classifier.card.sha256.items() if name != PROTOTYPES_FILE}
+    familiar = None
+    if (prototypes := choose_prototypes(score_split(classifier, manifest, "train"), seed)) is not None:
+        with replacing(folder / PROTOTYPES_FILE) as temporary:
+            prototypes.save(temporary)
+        sha256[PROTOTYPES_FILE] = file_sha256(folder / PROTOTYPES_FILE)
+        familiar = choose_familiar(prototypes, scored)
+        log.info("familiar: %s", familiar)
     card = replace(
         classifier.card,
         calibration=calibration,
         thresholds=thresholds,
         same_place=same_place,
+        familiar=familiar,
         precision="fp32",
         quantization={},
+        sha256=sha256,
     )
     save_card(card, folder)
 

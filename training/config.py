@@ -1,10 +1,12 @@
 """What one training run may vary. What the served model must agree on lives in `model/`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from datasets.manifest import LabelledPhoto
 from training.errors import TrainingError
 
 RUN_FILE = "run.json"
@@ -38,7 +40,10 @@ class TrainingConfig:
     weight_decay: float = 0.02
     averaging_decay: float = 0.997  # of the running average of the weights, which is what is exported
     source_balance: float = 0.3  # 0: photos as they come, 1: each source equally often
+    mosaics: float = 0.3  # share of the photos that are shown in a mosaic with others
+    painted: str = "graffiti"  # the label of writing painted onto photos; without that label nothing is painted
     label_smoothing: float = 0.02  # a few per cent of the labels are wrong
+    leave_out: tuple[str, ...] = ()  # origins, by how their text begins, whose photos are not learned from
     start: str = "imagenet"  # or a model folder, whose weights.safetensors are taken
     workers: int = 0  # processes beside this one that prepare photos; on CPU they cost more than they bring
     seed: int = 17
@@ -48,6 +53,7 @@ class TrainingConfig:
             ("warmup_fraction", 0, 1),
             ("averaging_decay", 0, 1),
             ("source_balance", 0, 1),
+            ("mosaics", 0, 1),
             ("label_smoothing", 0, 0.5),
         ):
             if not low <= getattr(self, name) <= high:
@@ -75,6 +81,10 @@ class TrainingConfig:
             epoch -= stage.epochs
         raise ValueError(f"the run has {self.epochs} epochs")
 
+    def learned_from(self, photos: Sequence[LabelledPhoto]) -> tuple[LabelledPhoto, ...]:
+        """Those of the photos whose origin is not left out."""
+        return tuple(photo for photo in photos if not photo.origin.startswith(self.leave_out))
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return asdict(self) | {"manifest": str(self.manifest)}
@@ -83,7 +93,8 @@ class TrainingConfig:
     def from_json(cls, content: dict[str, Any]) -> Self:
         """The opposite of `to_json`."""
         stages = tuple(Stage(**stage) for stage in content["stages"])
-        return cls(**(content | {"manifest": Path(content["manifest"]), "stages": stages}))
+        leave_out = tuple(content.get("leave_out", ()))
+        return cls(**(content | {"manifest": Path(content["manifest"]), "stages": stages, "leave_out": leave_out}))
 
 
 def parse_stages(text: str) -> tuple[Stage, ...]:

@@ -15,21 +15,30 @@ from typing import Any
 from model.card import README_FILE, ModelCard, load_card, save_card
 from model.classifier import RELEASED_FOLDER, Classifier
 from model.files import replacing
-from model.problems import load_problems
 from training.errors import TrainingError
 from training.evaluate import EVALUATION_FILE
-from training.report import PLOT_FILE, interval_text, problem_table, source_table
+from training.model_card import write_model_card
+from training.report import PLOT_FILE
+from training.tables import interval_text
 
 log = logging.getLogger(__name__)
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
-def release(folder: Path, evaluation_folder: Path, version: str, released: Path = RELEASED_FOLDER) -> Path:
+def release(
+    folder: Path,
+    evaluation_folder: Path,
+    version: str,
+    released: Path = RELEASED_FOLDER,
+    *,
+    left_out: Path | None = None,
+) -> Path:
     """Copy a model folder to its place, with its figures, and make it the model in use.
 
     Args:
         evaluation_folder: what `python -m training evaluate` wrote for this very folder on the test split.
+        left_out: what `python -m training leave-out` wrote for the same recipe and photos.
         released: where released models stand, with the file `current` that names the one in use.
 
     Raises:
@@ -43,6 +52,8 @@ def release(folder: Path, evaluation_folder: Path, version: str, released: Path 
     card = Classifier.load(folder).card
     evaluation = _load_evaluation(evaluation_folder, card)
     _hold_gate(evaluation, released)
+    if left_out is not None:
+        evaluation["left_out"] = _load_left_out(left_out, card)
     card = replace(
         card, version=version, evaluation={key: value for key, value in evaluation.items() if key != "model"}
     )
@@ -52,7 +63,7 @@ def release(folder: Path, evaluation_folder: Path, version: str, released: Path 
             shutil.copyfile(folder / name, temporary / name)
         shutil.copyfile(evaluation_folder / PLOT_FILE, temporary / PLOT_FILE)
         save_card(card, temporary)
-        (temporary / README_FILE).write_text(_readme(card), encoding="utf-8")
+        (temporary / README_FILE).write_text(write_model_card(card), encoding="utf-8")
         Classifier.load(temporary)
     with replacing(released / "current") as temporary:
         temporary.write_text(version + "\n", encoding="utf-8")
@@ -72,6 +83,18 @@ def _load_evaluation(folder: Path, card: ModelCard) -> dict[str, Any]:
     return evaluation
 
 
+def _load_left_out(path: Path, card: ModelCard) -> dict[str, Any]:
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path}: cannot be read ({error}); make it: python -m training leave-out") from error
+    if figures["data_fingerprint"] != card.data["fingerprint"]:
+        raise TrainingError(
+            f"{path}: is of other photos than {card.name} learned from; run leave-out on the same manifest"
+        )
+    return figures
+
+
 def _hold_gate(evaluation: Mapping[str, Any], released: Path) -> None:
     """Refuse a model whose macro F1 lies below the interval of the one in use, measured on the same photos."""
     current = released / "current"
@@ -86,76 +109,3 @@ def _hold_gate(evaluation: Mapping[str, Any], released: Path) -> None:
             f"macro F1 {evaluation['macro_f1']['value']} lies below the interval of the model in use "
             f"({interval_text(before['macro_f1'])}); it is not released"
         )
-
-
-def _readme(card: ModelCard) -> str:
-    evaluation, problems = card.evaluation, load_problems()
-    normal = evaluation["normal_photos"]
-    thresholds = [["problem", "a person looks from", "found from"]] + [
-        [
-            f"{problems[label].name_zh} `{label}`",
-            f"{card.thresholds[label].lower:.3f}",
-            f"{card.thresholds[label].upper:.3f}",
-        ]
-        for label in card.labels
-    ]
-    outside = evaluation.get("outside_the_problems")
-    outside_line = (
-        f"- photos of other problems (outside the {len(card.labels)}): "
-        f"{interval_text(outside['verdicts']['problem'])} called a problem, "
-        f"{interval_text(outside['verdicts']['review'])} left to a person\n"
-        if outside
-        else ""
-    )
-    same = evaluation.get("same_place")
-    same_line = (
-        f"- a check of after-photos takes two photos for one place from a cosine of {same['threshold']}: "
-        f"{interval_text(same['elsewhere']['passed'])} of {same['elsewhere']['pairs']} pairs from different places, "
-        f"{interval_text(same['alike']['passed'])} of {same['alike']['pairs']} pairs that follow each other in a "
-        "source. No place was seen before and after the work, so nobody knows how often a cleaned place still passes\n"
-        if same
-        else ""
-    )
-    return f"""# {card.name} {card.version}
-
-EfficientNet-Lite0, {card.input_side}x{card.input_side} px, one independent score a problem: {", ".join(card.labels)}.
-Served and measured in {card.precision}{_gate_line(card)}.
-Written by `python -m training release`; every figure is of the test split ({evaluation["photos"]} photos).
-In brackets: 95 % intervals (bootstrap over photos, seed {evaluation["seed"]}; Wilson for shares).
-
-- macro F1 {interval_text(evaluation["macro_f1"])}
-- false alarms on {normal["photos"]} normal photos: {interval_text(normal["false_alarms"])};
-  left to a person: {interval_text(normal["review"])}
-- of all photos, left to a person: {interval_text(evaluation["verdicts"]["review"])}; of the others exactly right:
-  {interval_text(evaluation["answered"]["exactly_right"])}
-{outside_line}{same_line}
-{_markdown(problem_table(evaluation))}
-
-![F1, precision and recall, calibration, sources]({PLOT_FILE})
-
-## What is said from which score
-
-{_markdown(thresholds)}
-
-## Per source
-
-The test photos come from the same collections as the training photos, so a district should expect less on its own
-streets until it has trained with its own photos. `datasets/README.md` says what each source is and how it biases.
-
-{_markdown(source_table(evaluation))}
-"""
-
-
-def _gate_line(card: ModelCard) -> str:
-    if not card.quantization:
-        return " (not quantised)"
-    f1 = card.quantization["val_macro_f1"]
-    allowed = card.quantization["most_f1_lost"]
-    return (
-        f": macro F1 on the validation split {f1['int8']:.4f} in int8, {f1['fp32']:.4f} in fp32, {allowed} may be lost"
-    )
-
-
-def _markdown(rows: list[list[str]]) -> str:
-    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])

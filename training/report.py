@@ -20,7 +20,6 @@ from training.scoring import DecidedPhotos
 from training.tables import (
     Table,
     figure_table,
-    interval_text,
     mistake_table,
     problem_table,
     robustness_table,
@@ -29,8 +28,6 @@ from training.tables import (
     source_table,
     stability_table,
 )
-
-__all__ = ["PLOT_FILE", "REPORT_FILE", "interval_text", "problem_table", "source_table", "write_report"]
 
 REPORT_FILE = "report.html"
 PLOT_FILE = "evaluation.svg"

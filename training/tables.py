@@ -102,6 +102,20 @@ def mistake_table(mistakes: Mapping[str, Any]) -> Table:
     return rows
 
 
+def left_out_table(figures: Mapping[str, Any]) -> Table:
+    """One row a fold and problem, on the origins that were left out; then all folds together."""
+    rows = [["fold", "macro F1", "false alarms", "problem", "shown in", "precision", "recall", "F1", "AP"]]
+    for fold in figures["folds"]:
+        fold_cells = [fold["name"], interval_text(fold["macro_f1"]), interval_text(fold["false_alarms"])]
+        for label, problem in fold["problems"].items():
+            parts = [_number(problem[name]) for name in ("precision", "recall", "f1", "average_precision")]
+            rows.append([*fold_cells, label, str(problem["positives"]), *parts])
+            fold_cells = ["", "", ""]
+    mean, worst = figures["macro_f1_mean"], figures["macro_f1_worst"]
+    alarms = interval_text(figures["false_alarms"])
+    return [*rows, [f"mean {mean:.3f}, worst {worst:.3f}", "", alarms, *[""] * 6]]
+
+
 def said_name(said: str) -> str:
     """A verdict in words; problems by their keys."""
     return {Verdict.REVIEW: "left to a person", Verdict.NO_PROBLEM: "no problem"}.get(said, said)

@@ -11,6 +11,7 @@ import json
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from tqdm import tqdm
 from datasets.manifest import Manifest, read_manifest
 from model.card import WEIGHTS_FILE
 from model.files import replacing, write_json
-from training.augment import build_augmentation
+from training.augment import Augmentation
 from training.config import RUN_FILE, TrainingConfig, read_run
 from training.errors import TrainingError
 from training.learner import Learner
@@ -53,7 +54,7 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
     """
     manifest = read_manifest(config.manifest)
     _check_run(config, manifest, run, resume)
-    train, val = manifest.split("train"), manifest.split("val")
+    train, val = config.learned_from(manifest.split("train")), config.learned_from(manifest.split("val"))
     with join_run() as place:
         order = BalancedOrder(train, config.source_balance, config.seed, place.rank, place.world)
         photos_per_process = config.photos_per_step // place.world
@@ -71,7 +72,8 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
         place.wait_for_others()
         packed = pack_photos(train, packed_side, run / PACKED_FOLDER)
         packed_val = pack_photos(val, config.input_side, run / PACKED_FOLDER)
-        labels = manifest.label_array(train)
+        painted = manifest.labels.index(config.painted) if config.painted in manifest.labels else None
+        labels, labels_val = manifest.label_array(train), manifest.label_array(val)
 
         learner = Learner(config, len(manifest.labels), steps_per_epoch * config.epochs, place.device)
         finished = learner.load_checkpoint(run / CHECKPOINT_FILE, place.device) if resume else 0
@@ -92,7 +94,14 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
             epoch_seed = config.seed * 10_007 + epoch
             torch.manual_seed(epoch_seed)  # dropout
             loader = DataLoader(
-                TrainingPhotos(packed, labels, build_augmentation(side, config.seed), epoch_seed),
+                TrainingPhotos(
+                    packed,
+                    labels,
+                    Augmentation(side, config.seed),
+                    epoch_seed,
+                    mosaics=config.mosaics,
+                    painted=painted,
+                ),
                 batch_size=photos_per_process,
                 sampler=order,
                 num_workers=config.workers,
@@ -124,7 +133,7 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
                     "loss": float(np.mean(losses)),
                     "photos_per_second": len(losses) * config.photos_per_step / seconds,
                     "waiting_for_photos": seconds_waiting / seconds,
-                    **_validate(learner.averaged.module, manifest, packed_val, place.device),
+                    **_validate(learner.averaged.module, manifest.labels, labels_val, packed_val, place.device),
                 }
                 _record({"epoch": epoch + 1, "side": side, "seconds": seconds, **figures}, run, steps_per_epoch)
                 learner.save_checkpoint(run / CHECKPOINT_FILE, epoch + 1)
@@ -167,7 +176,11 @@ def _check_run(config: TrainingConfig, manifest: Manifest, run: Path, resume: bo
 
 
 def _validate(
-    network: nn.Module, manifest: Manifest, packed: npt.NDArray[np.uint8], device: torch.device
+    network: nn.Module,
+    labels: Sequence[str],
+    truth: npt.NDArray[np.float32],
+    packed: npt.NDArray[np.uint8],
+    device: torch.device,
 ) -> dict[str, float]:
     """Average precision on the validation photos, of each problem and their mean; NaN where none shows it."""
     network.eval()
@@ -177,8 +190,7 @@ def _validate(
             pixels = torch.from_numpy(packed[start : start + VALIDATION_BATCH].copy())
             logits.append(network(pixels.to(device, memory_format=torch.channels_last)).float().cpu())
     scores = torch.cat(logits).numpy()
-    truth = manifest.label_array(manifest.split("val"))
-    each = {label: average_precision(truth[:, i], scores[:, i]) for i, label in enumerate(manifest.labels)}
+    each = {label: average_precision(truth[:, i], scores[:, i]) for i, label in enumerate(labels)}
     known = [value for value in each.values() if not np.isnan(value)]
     return {
         "val_macro_average_precision": float(np.mean(known)) if known else float("nan"),

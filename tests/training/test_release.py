@@ -3,11 +3,14 @@
 import json
 import shutil
 
+import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 from datasets.manifest import read_manifest
 from model.card import NETWORK_FILE, QUANTIZED_FILE, Threshold, load_card, save_card
-from model.classifier import Classifier
+from model.classifier import EVIDENCE_OUTPUT, Classifier
 from model.files import write_json
 from training import export as export_module
 from training import quantize as quantize_module
@@ -51,6 +54,37 @@ def test_the_network_file_holds_no_path_of_the_machine(measured):
 
     assert b"site-packages" not in content
     assert b".py" not in content
+
+
+def test_evidence_averages_to_the_logits_in_both_precisions(measured, config):
+    photos = [photo.path.read_bytes() for photo in read_manifest(config.manifest).split("test")[:6]]
+    exact, integer = (Classifier.load(measured[0], precision=precision) for precision in ("fp32", "int8"))
+    pixels = np.stack([exact.prepare(photo).pixels for photo in photos])
+
+    for classifier, steps in ((exact, 1e-4), (integer, 0.02)):  # logits in int8 are in 256 steps
+        logits, cells = classifier.logits(pixels), classifier.evidence(pixels)
+        assert cells.shape == (6, 5, 2, 2)  # 48 pixels are 1.5 cells a side
+        assert np.abs(cells.mean(axis=(2, 3)) - logits).max() <= max(steps * np.ptp(logits), 1e-5)
+        assert np.ptp(cells, axis=(2, 3)).max() > 0  # it differs from cell to cell
+    assert np.abs(exact.evidence(pixels) - integer.evidence(pixels)).mean() < 0.1 * np.ptp(exact.evidence(pixels))
+
+
+def test_what_is_added_to_the_network_leaves_its_logits_alone(measured, config, tmp_path):
+    """The same weights, exported and quantised without evidence."""
+    folder = measured[0]
+    photos = [photo.path.read_bytes() for photo in read_manifest(config.manifest).split("test")[:6]]
+    pixels = np.stack([Classifier.load(folder).prepare(photo).pixels for photo in photos])
+    without = onnx.load(folder / QUANTIZED_FILE)
+    (added,) = [node for node in without.graph.node if EVIDENCE_OUTPUT in node.output]
+    without.graph.node.remove(added)
+    (output,) = [given for given in without.graph.output if given.name == EVIDENCE_OUTPUT]
+    without.graph.output.remove(output)
+
+    session = onnxruntime.InferenceSession(without.SerializeToString(), providers=["CPUExecutionProvider"])
+    (expected,) = session.run(["logits"], {"pixels": pixels})
+
+    assert added.op_type == "Conv"
+    assert np.array_equal(Classifier.load(folder, precision="int8").logits(pixels), expected)
 
 
 def test_the_precision_served_is_the_one_that_the_gate_allows(measured, config, tmp_path, monkeypatch):

@@ -1,0 +1,87 @@
+"""Leave-origins-out: each fold is measured on exactly the photos its network never saw, and the figures add up."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from datasets.manifest import Manifest, read_manifest, write_manifest
+from training.config import Stage, read_run
+from training.leave_out import LEFT_OUT_FILE, SCORES_FILE, leave_out
+from training.tables import left_out_table
+from training.train import fit
+
+FOLDS = """
+[[fold]]
+name = "odd"
+origins = ["odd streets"]
+[[fold]]
+name = "even"
+origins = ["even"]
+"""
+
+
+@pytest.fixture(scope="module")
+def places(config, tmp_path_factory):
+    """The drawn set as if it came from two places, a run on it, and the list that leaves each of them out."""
+    manifest = read_manifest(config.manifest)
+    path = config.manifest.with_name("places.csv")
+    photos = [
+        replace(photo, origin=("even streets", "odd streets, summer", "odd streets, winter")[number % 3])
+        for number, photo in enumerate(manifest.photos)
+    ]
+    write_manifest(Manifest(path=path, labels=manifest.labels, photos=tuple(photos)), path)
+    folds = tmp_path_factory.mktemp("folds") / "folds.toml"
+    folds.write_text(FOLDS, encoding="utf-8")
+    return replace(config, manifest=path, stages=(Stage(side=32, epochs=1),)), folds
+
+
+@pytest.fixture(scope="module")
+def measured(places, tmp_path_factory):
+    out = tmp_path_factory.mktemp("left-out")
+    return leave_out(*places, out), out
+
+
+def test_each_photo_is_answered_once_by_the_network_that_did_not_see_its_origin(measured, places):
+    config, _ = places
+    out = measured[1]
+    photos = [photo for photo in read_manifest(config.manifest).photos if photo.split in ("train", "val")]
+
+    for name, origin in (("odd", "odd streets"), ("even", "even")):
+        files = np.load(out / name / SCORES_FILE)["files"].tolist()
+        assert files == [photo.file for photo in photos if photo.origin.startswith(origin)]
+        assert read_run(out / name).config.leave_out == (origin,)
+        learned = read_run(out / name).config.learned_from(photos)
+        assert not {photo.file for photo in learned} & set(files)
+        assert len(learned) + len(files) == len(photos)
+
+
+def test_figures_are_written_and_add_up(measured):
+    figures, out = measured
+    values = [fold["macro_f1"]["value"] for fold in figures["folds"]]
+
+    assert json.loads((out / LEFT_OUT_FILE).read_text(encoding="utf-8")) == figures
+    assert [fold["name"] for fold in figures["folds"]] == ["odd", "even"]
+    assert figures["macro_f1_worst"] == min(values)
+    assert figures["macro_f1_mean"] == pytest.approx(sum(values) / 2, abs=1e-4)
+    assert all(problem["positives"] >= 20 for fold in figures["folds"] for problem in fold["problems"].values())
+    rows = left_out_table(figures)
+    assert len({len(row) for row in rows}) == 1
+    assert len(rows) == 2 + sum(len(fold["problems"]) for fold in figures["folds"])
+
+
+def test_what_was_trained_is_not_trained_again(measured, places, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a finished fold was trained again")
+
+    monkeypatch.setattr("training.leave_out.fit", refuse)
+
+    assert leave_out(*places, measured[1]) == measured[0]
+
+
+def test_a_run_that_leaves_everything_out_is_refused(places, tmp_path):
+    config, _ = places
+
+    with pytest.raises(Exception, match="found 0 train"):
+        fit(replace(config, leave_out=("even", "odd")), tmp_path / "run")

@@ -1,0 +1,60 @@
+"""Prototypes stand where the photos are, and all but a few of the photos that were known count as familiar."""
+
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from datasets.manifest import NO_ISSUE, LabelledPhoto
+from training.prototypes import MOST_UNFAMILIAR, OF_NORMAL, PER_PROBLEM, choose_familiar, choose_prototypes
+from training.scoring import ScoredPhotos
+
+RNG = np.random.default_rng(3)
+CENTRES = np.eye(6)
+
+
+def scored(count, with_features=True):
+    """`count` photos of each of two problems and of nothing, each kind around a direction of its own."""
+    kinds = [kind for kind in range(3) for _ in range(count)]
+    names = ("graffiti", "road_damage", NO_ISSUE)
+    labels = np.array([[kind == 0, kind == 1] for kind in kinds], dtype=np.float32)
+    features = CENTRES[kinds] + RNG.normal(0, 0.05, (len(kinds), 6))
+    photos = tuple(
+        LabelledPhoto(file=str(number), path=None, labels=MappingProxyType({}), split="val", kind=names[kind])
+        for number, kind in enumerate(kinds)
+    )
+    return ScoredPhotos(
+        photos=photos, labels=labels, logits=labels, features=features.astype(np.float32) if with_features else None
+    )
+
+
+@pytest.fixture(scope="module")
+def prototypes():
+    return choose_prototypes(scored(80), seed=1)
+
+
+def test_there_are_some_for_each_problem_and_for_normal_photos(prototypes):
+    assert prototypes.problems.shape == (2 * PER_PROBLEM, 6)
+    assert prototypes.normal.shape == (OF_NORMAL, 6)
+    assert np.linalg.norm(prototypes.problems, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_what_was_learned_is_near_and_what_was_not_is_far(prototypes):
+    assert prototypes.nearest(CENTRES[0])[0] > 0.98
+    assert prototypes.nearest(CENTRES[2])[0] < 0.3 < prototypes.nearest(CENTRES[2])[1]
+    assert prototypes.nearest(CENTRES[5])[1] < 0.3
+
+
+def test_all_but_a_few_known_photos_are_familiar(prototypes):
+    known = scored(500)
+    familiar = choose_familiar(prototypes, known)
+
+    problem, anything = np.array([prototypes.nearest(row) for row in known.features]).T
+    shown = (known.labels == 1).any(axis=1)
+    assert (problem[shown] < familiar.problem).mean() == pytest.approx(MOST_UNFAMILIAR, abs=0.005)
+    assert (anything < familiar.street).mean() < 0.01
+
+
+def test_few_photos_give_few_prototypes_and_no_features_none():
+    assert len(choose_prototypes(scored(3), seed=1).problems) == 6
+    assert choose_prototypes(scored(3, with_features=False), seed=1) is None
