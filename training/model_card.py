@@ -1,4 +1,4 @@
-"""The README of a release: what the model is for, how good it is, where it is wrong, and whose photos it learned from."""
+"""The README of a release: what the model is for, how good it is, where it is wrong, whose photos it learned from."""
 
 from collections.abc import Mapping
 from typing import Any
