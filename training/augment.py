@@ -145,7 +145,7 @@ class Augmentation:
         self._look = v2.Compose(
             [
                 v2.RandomApply([LowResolution()], p=0.25),
-                v2.RandomApply([v2.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.5, hue=0.03)], p=0.7),
+                v2.RandomApply([v2.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.5)], p=0.7),
                 v2.RandomGrayscale(p=0.07),
                 v2.RandomApply([Exposure()], p=0.2),
                 v2.RandomApply([Haze()], p=0.06),

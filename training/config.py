@@ -10,6 +10,7 @@ from datasets.manifest import LabelledPhoto
 from training.errors import TrainingError
 
 RUN_FILE = "run.json"
+BLOCKS = 16  # of EfficientNet-Lite0, see model/network.py
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class TrainingConfig:
     peak_learning_rate: float = 4e-4  # of the ImageNet layers, reached after warm-up, then cosine to zero
     head_learning_rate_factor: float = 5.0  # the last layer starts from nothing
     warmup_fraction: float = 0.08  # of all optimiser steps
+    frozen_blocks: int = 8  # of the network's 16, counted from the photo: they stay as ImageNet made them
     weight_decay: float = 0.02
     averaging_decay: float = 0.997  # of the running average of the weights, which is what is exported
     source_balance: float = 0.3  # 0: photos as they come, 1: each source equally often
@@ -58,6 +60,8 @@ class TrainingConfig:
         ):
             if not low <= getattr(self, name) <= high:
                 raise TrainingError(f"{name} must be in [{low}, {high}], found {getattr(self, name)}")
+        if not 0 <= self.frozen_blocks <= BLOCKS:
+            raise TrainingError(f"frozen_blocks must be in [0, {BLOCKS}], found {self.frozen_blocks}")
         if self.photos_per_step < 2:
             raise TrainingError(f"photos_per_step must be at least 2, found {self.photos_per_step}")
         if not self.stages:

@@ -16,6 +16,7 @@ from model.card import ModelCard
 from model.classifier import Classifier
 from model.decision import Verdict
 from model.files import replacing, write_json
+from training.cases import measure_cases
 from training.confidence import confidence, measure_coverage
 from training.errors import TrainingError
 from training.groups import count_said, measure_sources, round_or_null, verdict_shares
@@ -121,6 +122,7 @@ def measure(card: ModelCard, decided: DecidedPhotos, seed: int) -> dict[str, Any
         "answered": _measure_answered(decided, right),
         "coverage": measure_coverage(right, sure, seed),
         "same_place": measure_same_place(decided.scored, card.same_place, seed),
+        "cases": measure_cases(decided, card, seed),
         "kinds": count_said(decided, labels),
         "mistakes": group_mistakes(decided, labels),
         "sources": measure_sources(decided, labels),

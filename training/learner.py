@@ -26,6 +26,9 @@ class Learner:
         start_weights(network, config.start)
         if device.type == "cpu":
             use_fast_depthwise(network)
+        self._frozen = [network.stem, *network.blocks[: config.frozen_blocks]] if config.frozen_blocks else []
+        for layer in self._frozen:
+            layer.requires_grad_(False)
         self.network = network.to(device=device).to(memory_format=torch.channels_last)
         self.averaged = AveragedModel(self.network, multi_avg_fn=_average(config.averaging_decay), use_buffers=True)
         self.optimizer = _build_optimizer(self.network, config)
@@ -38,6 +41,12 @@ class Learner:
             return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
         self.schedule = LambdaLR(self.optimizer, factor)
+
+    def train(self) -> None:
+        """Dropout on, batch statistics followed, but for the layers that stay as they are."""
+        self.network.train()
+        for layer in self._frozen:
+            layer.eval()
 
     def step(self) -> None:
         """Use the gradients that are there, once."""
@@ -91,7 +100,8 @@ def _average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tens
 
 
 def _build_optimizer(network: Network, config: TrainingConfig) -> torch.optim.Optimizer:
-    body = [parameter for name, parameter in network.named_parameters() if not name.startswith("classify")]
+    named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
+    body = [parameter for name, parameter in named if not name.startswith("classify")]
     filters = [parameter for parameter in body if parameter.ndim > 1]
     norms = [parameter for parameter in body if parameter.ndim <= 1]
     peak = config.peak_learning_rate

@@ -39,7 +39,7 @@ def measure_same_place(scored: ScoredPhotos, threshold: float | None, seed: int)
     if scored.features is None or threshold is None:
         return None
     shares: dict[str, Any] = {"threshold": threshold}
-    for name, pairs in (("elsewhere", _elsewhere(scored.photos, 1, seed)), ("alike", _alike(scored.photos))):
+    for name, pairs in (("elsewhere", _elsewhere(scored.photos, 1, seed)), ("alike", consecutive_pairs(scored.photos))):
         passed = int((_cosines(scored.features, pairs) >= threshold).sum())
         shares[name] = {"pairs": len(pairs), "passed": proportion(passed, len(pairs)).to_json()}
     return shares
@@ -57,7 +57,8 @@ def _elsewhere(photos: tuple[LabelledPhoto, ...], partners: int, seed: int) -> l
     return pairs
 
 
-def _alike(photos: tuple[LabelledPhoto, ...]) -> list[tuple[int, int]]:
+def consecutive_pairs(photos: tuple[LabelledPhoto, ...]) -> list[tuple[int, int]]:
+    """Indices of photos that follow each other in one source; no photo is in two pairs."""
     by_source: dict[tuple[str, str], list[int]] = {}
     for index, photo in enumerate(photos):
         by_source.setdefault((photo.source, photo.kind), []).append(index)

@@ -31,6 +31,11 @@ def figure_table(evaluation: Mapping[str, Any]) -> Table:
         figures[f"{told}, taken for a problem where 95 % with one are kept"] = outside["false_positives_at_95"]
     for severity, mean in evaluation.get("robustness", {}).get("mean", {}).items():
         figures[f"macro F1 on worse photos, mean at severity {severity}"] = mean["macro_f1"]
+    for name, case in evaluation.get("cases", {}).items():
+        if case["pairs"]:
+            said = f"{case['pairs']} cases of two photos ({name.replace('_', ' ')})"
+            figures[f"{said}: macro F1"] = case["macro_f1"]
+            figures[f"{said}: gained over the best single photo"] = case["gain"]
     if same := evaluation.get("same_place"):
         figures["pairs of different places taken for one"] = same["elsewhere"]["passed"]
         figures["photos that follow each other taken for one place"] = same["alike"]["passed"]

@@ -111,7 +111,7 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
             losses: list[float] = []
             seconds_waiting, began = 0.0, time.perf_counter()
             asked = began
-            network.train()
+            learner.train()
             for pixels, judged in loader:
                 seconds_waiting += time.perf_counter() - asked
                 pixels = pixels.to(place.device, non_blocking=True, memory_format=torch.channels_last)

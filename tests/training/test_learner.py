@@ -63,3 +63,16 @@ def test_a_checkpoint_brings_everything_back(learner, config, tmp_path):
     assert torch.equal(other.network.classify.weight, learner.network.classify.weight)
     assert torch.equal(other.averaged.module.classify.weight, learner.averaged.module.classify.weight)
     assert other.schedule.get_last_lr() == learner.schedule.get_last_lr()
+
+
+def test_frozen_blocks_stay_as_they_were_and_the_others_learn(config):
+    learner = Learner(replace(config, frozen_blocks=3), outputs=5, steps=20, device=CPU)
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    learner.train()
+
+    learner.network(torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)).sum().backward()
+    learner.step()
+
+    changed = {name for name, value in learner.network.state_dict().items() if not torch.equal(value, before[name])}
+    assert not [name for name in changed if name.startswith(("stem", "blocks.0.", "blocks.1.", "blocks.2."))]
+    assert {"blocks.3.layers.0.weight", "blocks.3.layers.1.running_mean", "classify.weight"} <= changed
