@@ -25,7 +25,7 @@ class Stage:
             raise TrainingError(f"a stage needs side >= 32 and epochs >= 1, found {self.side}:{self.epochs}")
 
 
-DEFAULT_STAGES = (Stage(side=160, epochs=7), Stage(side=192, epochs=3), Stage(side=224, epochs=4))
+DEFAULT_STAGES = (Stage(side=160, epochs=8), Stage(side=192, epochs=3), Stage(side=224, epochs=6))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,7 @@ class TrainingConfig:
     weight_decay: float = 0.02
     averaging_decay: float = 0.997  # of the running average of the weights, which is what is exported
     source_balance: float = 0.3  # 0: photos as they come, 1: each source equally often
-    mosaics: float = 0.3  # share of the photos that are shown in a mosaic with others
-    painted: str = "graffiti"  # the label of writing painted onto photos; without that label nothing is painted
+    mosaics: float = 0.4  # share of the photos that are shown in a mosaic with others
     label_smoothing: float = 0.02  # a few per cent of the labels are wrong
     leave_out: tuple[str, ...] = ()  # origins, by how their text begins, whose photos are not learned from
     start: str = "imagenet"  # or a model folder, whose weights.safetensors are taken

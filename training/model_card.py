@@ -53,7 +53,6 @@ photos. What each problem means, and where two meet, is written in `model/proble
 {_markdown(mistake_table(evaluation["mistakes"]))}
 
 What a model can learn from these photos that is not true outside, source by source, is in `datasets/README.md`.
-{_painted_line(card)}
 ## Per source
 
 The test photos come from the same collections as the training photos, so a district should expect less on its own
@@ -116,16 +115,6 @@ def _familiar_line(card: ModelCard) -> str:
 A photo whose features have a cosine below {card.familiar.problem:.3f} with every prototype of a problem is left to
 a person even where a score is high; below {card.familiar.street:.3f} with every prototype it is not taken for a street.
 """
-
-
-def _painted_line(card: ModelCard) -> str:
-    painted = card.data.get("training", {}).get("painted")
-    if painted not in card.labels:
-        return ""
-    return (
-        f"For `{painted}`, writing and bills were also painted onto photos by a program (`training/painting.py`).\n"
-        "No real sticker, flyer or 小广告 was among the photos.\n"
-    )
 
 
 def _gate_line(card: ModelCard) -> str:

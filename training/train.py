@@ -72,7 +72,6 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
         place.wait_for_others()
         packed = pack_photos(train, packed_side, run / PACKED_FOLDER)
         packed_val = pack_photos(val, config.input_side, run / PACKED_FOLDER)
-        painted = manifest.labels.index(config.painted) if config.painted in manifest.labels else None
         labels, labels_val = manifest.label_array(train), manifest.label_array(val)
 
         learner = Learner(config, len(manifest.labels), steps_per_epoch * config.epochs, place.device)
@@ -100,7 +99,6 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
                     Augmentation(side, config.seed),
                     epoch_seed,
                     mosaics=config.mosaics,
-                    painted=painted,
                 ),
                 batch_size=photos_per_process,
                 sampler=order,
