@@ -1,4 +1,4 @@
-"""`python -m training fit | export | calibrate | quantize | robustness | evaluate | release`: each feeds the next."""
+"""`python -m training fit | soup | export | calibrate | quantize | robustness | evaluate | release`, and leave-out."""
 
 import argparse
 import logging
@@ -53,8 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     left_out.add_argument("--manifest", type=Path, required=True)
     left_out.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     left_out.add_argument("--folds", type=Path, default=FOLDS_FILE, help="default %(default)s")
+    left_out.add_argument(
+        "--members", type=float, nargs="+", default=(), metavar="MOSAICS", help="of a soup, one a run"
+    )
     _add_fit_options(left_out)
     left_out.set_defaults(run_command=_leave_out)
+
+    mix = commands.add_parser("soup", help="the mean of several runs → a run; better on places never seen")
+    mix.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    mix.add_argument("--out", type=Path, required=True, metavar="RUN")
+    mix.set_defaults(run_command=_soup)
 
     export = commands.add_parser("export", help="RUN/weights.safetensors → a model folder with model.onnx")
     export.add_argument("run", type=Path, metavar="RUN")
@@ -130,9 +138,15 @@ def _leave_out(chosen: argparse.Namespace) -> None:
     from training.leave_out import LEFT_OUT_FILE, leave_out
     from training.tables import left_out_table
 
-    figures = leave_out(_config(chosen), chosen.folds, chosen.out)
+    figures = leave_out(_config(chosen), chosen.folds, chosen.out, chosen.members)
     _print_table(left_out_table(figures))
     print(chosen.out / LEFT_OUT_FILE)
+
+
+def _soup(chosen: argparse.Namespace) -> None:
+    from training.soup import soup
+
+    print(soup(chosen.runs, chosen.out))
 
 
 def _export(chosen: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ class Stage:
             raise TrainingError(f"a stage needs side >= 32 and epochs >= 1, found {self.side}:{self.epochs}")
 
 
-DEFAULT_STAGES = (Stage(side=160, epochs=8), Stage(side=192, epochs=3), Stage(side=224, epochs=6))
+DEFAULT_STAGES = (Stage(side=160, epochs=7), Stage(side=192, epochs=2), Stage(side=224, epochs=4))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +121,8 @@ class Run:
 
     config: TrainingConfig
     data_fingerprint: str
+    members: tuple[TrainingConfig, ...] = ()
+    """Of a soup: what each run in it was started with; `config` is that of the first."""
 
 
 def read_run(folder: Path) -> Run:
@@ -132,7 +134,11 @@ def read_run(folder: Path) -> Run:
     path = folder / RUN_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Run(config=TrainingConfig.from_json(content["config"]), data_fingerprint=content["data_fingerprint"])
+        return Run(
+            config=TrainingConfig.from_json(content["config"]),
+            data_fingerprint=content["data_fingerprint"],
+            members=tuple(TrainingConfig.from_json(member) for member in content.get("members", ())),
+        )
     except FileNotFoundError as error:
         cure = f"start one: python -m training fit --out {folder}"
         raise TrainingError(f"{folder}: holds no {RUN_FILE}, so no run was started there; {cure}") from error

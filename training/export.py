@@ -8,6 +8,7 @@ import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from model.classifier import EVIDENCE_OUTPUT, FEATURES_OUTPUT, LOGITS_OUTPUT, Cl
 from model.files import replacing
 from model.network import Network
 from model.preprocessing import prepare_photo
-from training.config import TrainingConfig, read_run
+from training.config import Run, TrainingConfig, read_run
 from training.errors import TrainingError
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ def export(run: Path, folder: Path) -> Path:
         TrainingError: the run is not finished, or torch and onnxruntime disagree by more than MOST_DIFFERENCE; nothing
             is written then.
     """
-    config = read_run(run).config
+    started = read_run(run)
+    config = started.config
     weights = run / WEIGHTS_FILE
     if not weights.is_file():
         raise TrainingError(
@@ -55,7 +57,7 @@ def export(run: Path, folder: Path) -> Path:
         temporary.mkdir(parents=True)
         shutil.copyfile(weights, temporary / WEIGHTS_FILE)
         _write_onnx(network, manifest.labels, config.input_side, temporary / NETWORK_FILE)
-        save_card(_first_card(config, manifest, temporary), temporary)
+        save_card(_first_card(started, manifest, temporary), temporary)
         _compare(network, Classifier.load(temporary), _real_and_random(manifest, config))
     return folder
 
@@ -107,7 +109,7 @@ def _write_onnx(network: Network, labels: Sequence[str], side: int, path: Path) 
     onnx.save(model, path)
 
 
-def _first_card(config: TrainingConfig, manifest: Manifest, folder: Path) -> ModelCard:
+def _first_card(run: Run, manifest: Manifest, folder: Path) -> ModelCard:
     labels = manifest.labels
     return ModelCard(
         name=MODEL_NAME,
@@ -115,14 +117,19 @@ def _first_card(config: TrainingConfig, manifest: Manifest, folder: Path) -> Mod
         labels=labels,
         thresholds={label: Threshold(lower=0.5, upper=0.5) for label in labels},
         calibration={label: Calibration() for label in labels},
-        input_side=config.input_side,
+        input_side=run.config.input_side,
         data={
             "fingerprint": manifest.fingerprint(),
             "photos": {split: len(manifest.split(split)) for split in ("train", "val", "test", "ood")},
-            "training": {key: value for key, value in config.to_json().items() if key not in ("manifest", "workers")},
+            "training": _told(run.config),
+            **({"members": [_told(member) for member in run.members]} if run.members else {}),
         },
         sha256={name: file_sha256(folder / name) for name in (NETWORK_FILE, WEIGHTS_FILE)},
     )
+
+
+def _told(config: TrainingConfig) -> dict[str, Any]:
+    return {key: value for key, value in config.to_json().items() if key not in ("manifest", "workers")}
 
 
 def _real_and_random(manifest: Manifest, config: TrainingConfig) -> npt.NDArray[np.uint8]:

@@ -7,7 +7,7 @@ then answers the photos of just those origins. The test split stays out of it, s
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from training.config import TrainingConfig
 from training.export import export
 from training.metrics import average_precision, bootstrap, expected_calibration_error, precision_recall_f1, proportion
 from training.scoring import DecidedPhotos, decide_photos, score_split
+from training.soup import soup
 from training.train import CHECKPOINT_FILE, fit
 
 LEFT_OUT_FILE = "left_out.json"
@@ -32,10 +33,14 @@ SCORES_FILE = "left_out.npz"  # of one fold: names of the photos and their logit
 LEAST_POSITIVES = 20  # left-out photos that show a problem; an F1 of fewer says nothing
 
 
-def leave_out(config: TrainingConfig, folds_path: Path, out: Path) -> dict[str, Any]:
+def leave_out(config: TrainingConfig, folds_path: Path, out: Path, members: Sequence[float] = ()) -> dict[str, Any]:
     """Train once a fold and measure each model on the origins it did not see; writes left_out.json into `out`.
 
     A run that was stopped goes on where it was.
+
+    Args:
+        members: share of mosaics of each run of a soup, the first with the seed of `config`, the next with the next;
+            by default one run as `config` says.
 
     Raises:
         FoldsInvalid, ManifestError, TrainingError: for what is read and trained.
@@ -46,22 +51,26 @@ def leave_out(config: TrainingConfig, folds_path: Path, out: Path) -> dict[str, 
     answered = {}
     for fold in folds:
         fold_config = replace(config, leave_out=fold.origins)
-        classifier = _classifier_of(fold_config, out / fold.name)
+        each = [replace(fold_config, mosaics=share, seed=config.seed + place) for place, share in enumerate(members)]
+        classifier = _classifier_of(each or [fold_config], out / fold.name)
         left = tuple(replace(photo, split="val") for photo in seen if fold.holds(photo))
         scored = score_split(classifier, replace(manifest, photos=left), "val")
         answered[fold] = decide_photos(classifier, scored)
         np.savez(out / fold.name / SCORES_FILE, files=[photo.file for photo in left], logits=scored.logits)
-    figures = _measure(answered, config, manifest)
+    figures = _measure(answered, config, manifest) | {"members": list(members)}
     write_json(figures, out / LEFT_OUT_FILE)
     return figures
 
 
-def _classifier_of(config: TrainingConfig, run: Path) -> Classifier:
-    if not (run / WEIGHTS_FILE).is_file():
-        fit(config, run, resume=(run / CHECKPOINT_FILE).is_file())
+def _classifier_of(members: Sequence[TrainingConfig], run: Path) -> Classifier:
+    runs = [run / f"seed-{member.seed}" for member in members]
+    for member, place in zip(members, runs, strict=True):
+        if not (place / WEIGHTS_FILE).is_file():
+            fit(member, place, resume=(place / CHECKPOINT_FILE).is_file())
     if not (run / "model").is_dir():
+        soup(runs, run)
         export(run, run / "model")
-    calibrate(run / "model", config.manifest, leave_out=config.leave_out)
+    calibrate(run / "model", members[0].manifest, leave_out=members[0].leave_out)
     return Classifier.load(run / "model", precision="fp32")
 
 

@@ -1,0 +1,58 @@
+"""The mean of runs is their mean, remembers them, and is made of like runs only."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from model.card import WEIGHTS_FILE
+from model.files import write_json
+from training.config import RUN_FILE, read_run
+from training.errors import TrainingError
+from training.soup import soup
+
+
+def make_run(folder, config, value, fingerprint="abc"):
+    folder.mkdir()
+    write_json({"config": config.to_json(), "data_fingerprint": fingerprint}, folder / RUN_FILE)
+    save_file({"weight": torch.full((2,), value), "count": torch.tensor(7)}, folder / WEIGHTS_FILE)
+    return folder
+
+
+def test_weights_are_the_mean_and_counters_are_kept(config, tmp_path):
+    runs = [make_run(tmp_path / str(value), replace(config, seed=int(value)), value) for value in (1.0, 2.0, 6.0)]
+
+    weights = load_file(soup(runs, tmp_path / "soup"))
+
+    assert weights["weight"].tolist() == [3, 3]
+    assert weights["count"] == 7
+    assert [member.seed for member in read_run(tmp_path / "soup").members] == [1, 2, 6]
+    assert read_run(tmp_path / "soup").config.seed == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "fingerprint", "expected"),
+    [
+        ({"start": "elsewhere"}, "abc", "its start is 'elsewhere'"),
+        ({"leave_out": ("Lyon",)}, "abc", "its leave_out is"),
+        ({}, "other", "other photos or labels"),
+    ],
+)
+def test_runs_that_are_not_alike_are_refused(config, tmp_path, changes, fingerprint, expected):
+    runs = [
+        make_run(tmp_path / "a", config, 1.0),
+        make_run(tmp_path / "b", replace(config, **changes), 1.0, fingerprint),
+    ]
+
+    with pytest.raises(TrainingError, match=expected):
+        soup(runs, tmp_path / "soup")
+    assert not (tmp_path / "soup").exists()
+
+
+def test_an_unfinished_run_is_refused(config, tmp_path):
+    run = make_run(tmp_path / "a", config, 1.0)
+    (run / WEIGHTS_FILE).unlink()
+
+    with pytest.raises(TrainingError, match="finish the run"):
+        soup([run], tmp_path / "soup")

@@ -1,0 +1,55 @@
+"""Several runs → one set of weights, their mean: a model soup (Wortsman et al. 2022), as fast as one network.
+
+Runs that start from the same ImageNet weights end close enough for their mean to be better on places never seen than
+any of them, above all when they saw photos in different ways (docs/experiments.md).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from model.card import WEIGHTS_FILE
+from model.files import replacing, write_json
+from training.config import RUN_FILE, read_run
+from training.errors import TrainingError
+
+
+def soup(runs: Sequence[Path], out: Path) -> Path:
+    """Write the mean of finished runs into `out`, a run that can be exported.
+
+    Raises:
+        TrainingError: no run, one that is not finished, or runs that differ in photos, start or input side.
+    """
+    if not runs:
+        raise TrainingError("a soup needs at least one run")
+    members = [read_run(run) for run in runs]
+    first = members[0]
+    for run, member in zip(runs, members, strict=True):
+        if not (run / WEIGHTS_FILE).is_file():
+            raise TrainingError(
+                f"{run / WEIGHTS_FILE} is missing: finish the run with: python -m training fit --resume"
+            )
+        for name in ("start", "input_side", "leave_out"):
+            found, expected = getattr(member.config, name), getattr(first.config, name)
+            if found != expected:
+                raise TrainingError(
+                    f"{run}: its {name} is {found!r}, that of {runs[0]} {expected!r}; only like runs mix"
+                )
+        if member.data_fingerprint != first.data_fingerprint:
+            raise TrainingError(f"{run}: learned from other photos or labels than {runs[0]}; only like runs mix")
+    weights = [load_file(run / WEIGHTS_FILE) for run in runs]
+    mean = {name: _mean([each[name] for each in weights]) for name in weights[0]}
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(out / WEIGHTS_FILE) as temporary:
+        save_file(mean, temporary)
+    content = {"config": first.config.to_json(), "data_fingerprint": first.data_fingerprint}
+    write_json(content | {"members": [member.config.to_json() for member in members]}, out / RUN_FILE)
+    return out / WEIGHTS_FILE
+
+
+def _mean(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    if not tensors[0].is_floating_point():
+        return tensors[0]  # counters of batch normalisation
+    return torch.stack([tensor.double() for tensor in tensors]).mean(dim=0).to(tensors[0].dtype)
