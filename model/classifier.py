@@ -42,7 +42,7 @@ class ClassifiedPhoto:
     signature: Floats | None = field(default=None, compare=False)
     """(FREQUENCIES²,) float32 of the whole photo, see model/likeness.py; None unless described."""
     features: npt.NDArray[np.float16] | None = field(default=None, compare=False)
-    """(1280,) float16, what the network saw before it scored; None unless described, or if the network hides it."""
+    """(1280,) float16, what the network saw before it scored; None if the network hides it."""
     evidence: Mapping[str, Floats] | None = field(default=None, compare=False)
     """Problem key → (rows, columns) float32, 7 x 7 for 224 pixels: which cells of the upright photo speak for the
     problem, by the class activation map (Zhou et al. 2016). Each is the score 0-1 of a photo whose cells were all like
@@ -205,7 +205,7 @@ class Classifier:
             width=prepared.width,
             height=prepared.height,
             signature=signatures(shrink(prepared.pixels, SIDE))[0] if described else None,
-            features=features.astype(np.float16) if described and features is not None else None,
+            features=None if features is None else features.astype(np.float16),
             evidence=None if cells is None else dict(zip(self.card.labels, self.calibrate(cells)[0], strict=True)),
             decode_seconds=decoded - started,
             infer_seconds=time.perf_counter() - decoded,

@@ -1,7 +1,7 @@
 """Scores + card → what is said of a photo, a case and its after-photos. The threshold rules live here and only here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -112,26 +112,6 @@ def decide(scores: Mapping[str, float], card: ModelCard, quality: Sequence[Quali
     )
 
 
-def decide_case(photos: Sequence[Decision], card: ModelCard) -> Decision:
-    """Several photos of one case: a problem that any photo shows is there, so each score is the highest of the photos.
-
-    Photos with an issue do not count, unless all have one; but what cannot be seen on them is not ruled out either, so
-    a person should look where the others show no problem.
-
-    Raises:
-        ValueError: no photo.
-    """
-    if not photos:
-        raise ValueError("a case needs at least one photo, found none")
-    counting = [photo for photo in photos if not photo.quality] or photos
-    issues = dict.fromkeys(issue for photo in counting for issue in photo.quality)
-    scores = {label: max(photo.scores[label] for photo in counting) for label in card.labels}
-    together = decide(scores, card, tuple(issues))
-    if together.verdict is Verdict.NO_PROBLEM and len(counting) < len(photos):
-        return replace(together, verdict=Verdict.REVIEW)
-    return together
-
-
 def decide_verification(
     problems: Sequence[str],
     before: Sequence[Features | None],
@@ -158,15 +138,17 @@ def decide_verification(
     """
     if not problems or not after:
         raise ValueError(f"a check needs a problem and an after-photo, found {len(problems)} and {len(after)}")
-    together = decide_case([photo.decision for photo in after], card)
-    scores = together.scores
+    counting = [photo for photo in after if not photo.decision.quality]
+    scores = {
+        label: max(photo.decision.scores[label] for photo in counting or after) for label in card.labels
+    }  # the highest, not the mean of alike photos: whatever one of them shows is still there
     comparable = [] if before_fingerprint != card.fingerprint() else [seen for seen in before if seen is not None]
     places = tuple(_place(photo, comparable) for photo in after)
 
     def say(outcome: Outcome, reason: Reason) -> VerificationDecision:
         return VerificationDecision(outcome=outcome, reason=reason, scores=scores, places=places)
 
-    if together.quality:
+    if not counting:
         return say(Outcome.CANNOT_TELL, Reason.PHOTOS_UNUSABLE)
     scored = [key for key in problems if key in card.labels]
     if any(scores[key] >= card.thresholds[key].upper for key in scored):
@@ -178,7 +160,7 @@ def decide_verification(
     known = [place for place in places if place is not None]
     if card.same_place is None or not known:
         return say(Outcome.CANNOT_TELL, Reason.NOTHING_TO_COMPARE)
-    if 2 * sum(place >= card.same_place for place in known) < sum(not photo.decision.quality for photo in after):
+    if 2 * sum(place >= card.same_place for place in known) < len(counting):
         return say(Outcome.CANNOT_TELL, Reason.OTHER_PLACE)
     if any(QualityIssue.UNFAMILIAR in photo.decision.quality for photo in after):
         return say(Outcome.CANNOT_TELL, Reason.PHOTOS_UNUSABLE)  # it scored as a problem, so it may be one

@@ -1,4 +1,4 @@
-"""Whether two photos of one case say more than one: the rule of `model.decision.decide_case`, measured.
+"""Whether two photos of one case say more than one: the rule of `model.case.decide_case`, measured.
 
 The photos hold no cases, so two stand-ins are measured, each case against its best single photo:
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from datasets.manifest import NO_ISSUE
 from model.card import ModelCard
-from model.decision import decide_case
+from model.case import decide_case
 from training.metrics import between, count_resamples, macro_f1
 from training.same_place import consecutive_pairs
 from training.scoring import DecidedPhotos, found_array
@@ -42,7 +42,15 @@ def _measure(pairs: Pairs, decided: DecidedPhotos, card: ModelCard, seed: int) -
         return {"pairs": 0}
     first, second = np.array(pairs).T
     labels = decided.labels[first]
-    cases = [decide_case([decided.decisions[one], decided.decisions[other]], card) for one, other in pairs]
+    features = decided.scored.features
+    cases = [
+        decide_case(
+            [decided.decisions[index] for index in pair],
+            card,
+            () if features is None else [features[index] for index in pair],
+        )
+        for pair in pairs
+    ]
     each = (found_array(cases, card.labels), decided.found[first], decided.found[second])
     times = np.concatenate([np.ones((1, len(pairs))), count_resamples(len(pairs), seed)])
     case, *single = (macro_f1(labels, found, times) for found in each)

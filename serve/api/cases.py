@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from model.decision import Verdict, decide_case
+from model.case import decide_case
+from model.decision import Verdict
 from model.problems import Language
 from serve.access.caller import caller_of, takes
 from serve.access.roles import Role
@@ -82,7 +83,10 @@ async def report(request: Request, standard: Standard = None, lang: Lang = None)
         if (answer := await run_in_threadpool(find_earlier, service.database, repeatable)) is not None:
             return answer
         examined = await while_wanted(request, service.engine.examine(photos, described=True), service)
-        decision = decide_case([photo.classified.decision for photo in examined], service.engine.classifier.card)
+        seen = [photo.classified for photo in examined]
+        decision = decide_case(
+            [photo.decision for photo in seen], service.engine.classifier.card, [photo.features for photo in seen]
+        )
         kept = await run_in_threadpool(service.photo_keeper.keep, photos, decision.verdict)
 
     def store(session: Session) -> str:

@@ -7,8 +7,9 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
+from model.case import decide_case
 from model.classifier import ClassifiedPhoto
-from model.decision import Verdict, decide_case
+from model.decision import Verdict
 from model.problems import Language
 from serve.access.caller import takes
 from serve.access.roles import EVERYONE
@@ -52,7 +53,12 @@ class FoundProblem(BaseModel):
 
     key: str = Field(examples=["road_damage"])
     name: str = Field(examples=["道路破损"])
-    score: float = Field(ge=0, le=1, description="Highest calibrated probability among the photos")
+    score: float = Field(
+        ge=0,
+        le=1,
+        description="Calibrated probability: of photos that look like one place their mean (of log-odds), of several "
+        "places the highest",
+    )
     code: CodeAnswer | None = Field(description="null where the standard has none")
 
 
@@ -75,7 +81,7 @@ class PhotoAnswer(BaseModel):
 
 
 class CaseAnswer(BaseModel):
-    """What is said of a case: a problem that any photo shows is there."""
+    """What is said of a case; see model/case.py for the rule."""
 
     model: ModelName
     verdict: Verdict = Field(
@@ -127,7 +133,8 @@ def _answer(
     language: Language,
 ) -> CaseAnswer:
     card = service.engine.classifier.card
-    case = decide_case([photo.classified.decision for photo in examined], card)
+    seen = [photo.classified for photo in examined]
+    case = decide_case([photo.decision for photo in seen], card, [photo.features for photo in seen])
     return CaseAnswer(
         model=ModelName(name=card.name, version=card.version),
         verdict=case.verdict,

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from model.card import load_card, save_card
+from model.case import decide_case
 from model.classifier import Classifier
-from model.decision import Verdict, decide_case
+from model.decision import Verdict
 from model.errors import CardInvalid
 from model.familiarity import PROTOTYPES_FILE, Prototypes
 from model.quality import QualityIssue
