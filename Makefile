@@ -24,9 +24,7 @@ test: .venv/dev-installed
 
 train: .venv/dev-installed
 	$(BIN)/python -m datasets check $(MANIFEST) || true
-	$(BIN)/python -m training fit --manifest $(MANIFEST) --out $(RUN)/plain --mosaics 0 --seed 17
-	$(BIN)/python -m training fit --manifest $(MANIFEST) --out $(RUN)/half --mosaics 0.5 --seed 18
-	$(BIN)/python -m training soup $(RUN)/plain $(RUN)/half --out $(RUN)
+	$(BIN)/python -m training fit --manifest $(MANIFEST) --out $(RUN)
 	$(BIN)/python -m training export $(RUN)
 	$(BIN)/python -m training calibrate $(RUN)/model --manifest $(MANIFEST)
 	$(BIN)/python -m training quantize $(RUN)/model --manifest $(MANIFEST)

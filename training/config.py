@@ -42,7 +42,7 @@ class TrainingConfig:
     weight_decay: float = 0.02
     averaging_decay: float = 0.997  # of the running average of the weights, which is what is exported
     source_balance: float = 0.3  # 0: photos as they come, 1: each source equally often
-    mosaics: float = 0.4  # share of the photos that are shown in a mosaic with others
+    mosaics: float = 0.0  # share of the photos that are shown in a mosaic with others
     label_smoothing: float = 0.02  # a few per cent of the labels are wrong
     leave_out: tuple[str, ...] = ()  # origins, by how their text begins, whose photos are not learned from
     start: str = "imagenet"  # or a model folder, whose weights.safetensors are taken

@@ -1,7 +1,7 @@
 """Several runs → one set of weights, their mean: a model soup (Wortsman et al. 2022), as fast as one network.
 
-Runs that start from the same ImageNet weights end close enough for their mean to be better on places never seen than
-any of them, above all when they saw photos in different ways (docs/experiments.md).
+Runs that start from the same ImageNet weights end close enough for their mean to rank photos of places never seen
+better than any of them, above all when they saw photos in different ways (docs/experiments.md).
 """
 
 from collections.abc import Sequence
