@@ -1,7 +1,6 @@
 """Scores that mean what they say, and thresholds for what is said; both from the validation split alone.
 
-Platt scaling turns logits into probabilities, but only where it makes them less sure: photos of known places would have
-it make them surer, which unknown places do not bear out (docs/experiments.md). Then, for each problem:
+Platt scaling turns logits into probabilities. Then, for each problem:
 
 - `upper`, from which a problem is found. What a threshold is worth is its F1, averaged over resamples of the photos,
   less FALSE_ALARM_WEIGHT times the share of normal photos that would be called this problem. Of all thresholds within
@@ -99,14 +98,9 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17, leave_out: tupl
 
 
 def fit_calibration(labels: npt.NDArray[np.floating], logits: npt.NDArray[np.floating]) -> Calibration:
-    """Scale and offset that make sigmoid(scale * logit + offset) the share of positives (Platt 1999).
-
-    Where that scale is above 1 the logits stay as they are.
-    """
+    """Scale and offset that make sigmoid(scale * logit + offset) the share of positives (Platt 1999)."""
     model = LogisticRegression(C=1e3).fit(logits[:, None], labels)
     scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
-    if scale > 1:
-        return Calibration()
     return Calibration(scale=round(max(scale, LEAST_SCALE), 6), offset=round(offset, 6))
 
 

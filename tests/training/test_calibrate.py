@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from model.card import Calibration
 from training.calibrate import LEAST_SCALE, MOST_MISSED, choose_threshold, fit_calibration
 
 RNG = np.random.default_rng(11)
@@ -17,13 +16,6 @@ def test_calibration_finds_the_scale_and_offset_that_were_there():
 
     assert calibration.scale == pytest.approx(0.5, abs=0.03)
     assert calibration.offset == pytest.approx(-1, abs=0.06)
-
-
-def test_calibration_never_makes_scores_surer():
-    logits = RNG.normal(0, 3, 5_000)
-    labels = (RNG.random(5_000) < 1 / (1 + np.exp(-(2 * logits + 1)))).astype(float)
-
-    assert fit_calibration(labels, logits) == Calibration(scale=1, offset=0)
 
 
 def test_logits_that_rank_photos_backwards_keep_nothing_but_the_share():
