@@ -10,22 +10,25 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from model.card import WEIGHTS_FILE
+from model.card import CARD_FILE, WEIGHTS_FILE, load_card
 from model.files import replacing, write_json
-from training.config import RUN_FILE, read_run
+from training.config import RUN_FILE, Run, TrainingConfig, read_run
 from training.errors import TrainingError
 
 
 def soup(runs: Sequence[Path], out: Path) -> Path:
     """Write the mean of finished runs into `out`, a run that can be exported.
 
+    Args:
+        runs: folders of runs; after the first, also of models, with the weights and the card that they were released with.
+
     Raises:
         TrainingError: no run, one that is not finished, or runs that differ in photos, start or input side.
     """
     if not runs:
         raise TrainingError("a soup needs at least one run")
-    members = [read_run(run) for run in runs]
-    first = members[0]
+    first = read_run(runs[0])
+    members = [first, *(_read_member(run, first) for run in runs[1:])]
     for run, member in zip(runs, members, strict=True):
         if not (run / WEIGHTS_FILE).is_file():
             raise TrainingError(
@@ -47,6 +50,20 @@ def soup(runs: Sequence[Path], out: Path) -> Path:
     content = {"config": first.config.to_json(), "data_fingerprint": first.data_fingerprint}
     write_json(content | {"members": [member.config.to_json() for member in members]}, out / RUN_FILE)
     return out / WEIGHTS_FILE
+
+
+def _read_member(folder: Path, first: Run) -> Run:
+    if not (folder / CARD_FILE).is_file():
+        return read_run(folder)
+    data = load_card(folder).data
+    unsaid = {
+        "manifest": str(first.config.manifest),
+        "frozen_blocks": 0,
+        "mosaics": 0.0,
+    }  # of runs before there were any
+    return Run(
+        config=TrainingConfig.from_json(unsaid | dict(data["training"])), data_fingerprint=str(data["fingerprint"])
+    )
 
 
 def _mean(tensors: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -6,8 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model.card import WEIGHTS_FILE
+from model.card import WEIGHTS_FILE, save_card
 from model.files import write_json
+from tests.training.decided import CARD
 from training.config import RUN_FILE, read_run
 from training.errors import TrainingError
 from training.soup import soup
@@ -48,6 +49,24 @@ def test_runs_that_are_not_alike_are_refused(config, tmp_path, changes, fingerpr
     with pytest.raises(TrainingError, match=expected):
         soup(runs, tmp_path / "soup")
     assert not (tmp_path / "soup").exists()
+
+
+def test_a_released_model_may_be_a_member(config, tmp_path):
+    run = make_run(tmp_path / "a", config, 1.0)
+    released = tmp_path / "released"
+    released.mkdir()
+    save_file({"weight": torch.full((2,), 3.0), "count": torch.tensor(9)}, released / WEIGHTS_FILE)
+    told = {
+        key: value for key, value in config.to_json().items() if key not in ("manifest", "workers", "frozen_blocks")
+    }
+    card = replace(CARD, data={"training": told | {"seed": 3}, "fingerprint": "abc"})
+    save_card(card, released)
+
+    weights = load_file(soup([run, released], tmp_path / "soup"))
+
+    assert weights["weight"].tolist() == [2, 2]
+    assert [member.seed for member in read_run(tmp_path / "soup").members] == [config.seed, 3]
+    assert read_run(tmp_path / "soup").members[1].frozen_blocks == 0
 
 
 def test_an_unfinished_run_is_refused(config, tmp_path):
