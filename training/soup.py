@@ -20,7 +20,7 @@ def soup(runs: Sequence[Path], out: Path) -> Path:
     """Write the mean of finished runs into `out`, a run that can be exported.
 
     Args:
-        runs: folders of runs; after the first, also of models, with the weights and the card that they were released with.
+        runs: folders of runs; after the first, also of released models.
 
     Raises:
         TrainingError: no run, one that is not finished, or runs that differ in photos, start or input side.
@@ -60,7 +60,7 @@ def _read_member(folder: Path, first: Run) -> Run:
         "manifest": str(first.config.manifest),
         "frozen_blocks": 0,
         "mosaics": 0.0,
-    }  # of runs before there were any
+    }  # cards before 1.2.0
     return Run(
         config=TrainingConfig.from_json(unsaid | dict(data["training"])), data_fingerprint=str(data["fingerprint"])
     )
