@@ -54,9 +54,7 @@ def _look_alike(one: Features | None, other: Features | None, card: ModelCard) -
 
 
 def _mean(scores: Sequence[float]) -> float:
-    """The score whose log-odds are the mean of those of the scores; exactly the score where there is one."""
-    if len(scores) == 1:
-        return scores[0]
+    """The score whose log-odds are the mean of those of the scores; never beyond them, whatever rounding does."""
     bounded = [min(max(score, _SUREST), 1 - _SUREST) for score in scores]
     mean = sum(math.log(score / (1 - score)) for score in bounded) / len(bounded)
-    return 1 / (1 + math.exp(-mean))
+    return min(max(1 / (1 + math.exp(-mean)), min(scores)), max(scores))

@@ -51,6 +51,11 @@ def test_what_one_of_two_alike_photos_shows_alone_is_for_a_person():
     assert case.verdict is Verdict.REVIEW
 
 
+@pytest.mark.parametrize("score", [0.0, 0.1, 0.6, 0.9, 1.0])
+def test_alike_photos_with_one_score_have_that_score_to_the_last_bit(score):
+    assert decide_case([photo(score)] * 3, CARD, [HERE] * 3) == photo(score)
+
+
 @pytest.mark.parametrize("score", [0.0, 0.3, 1.0])
 def test_a_photo_alone_keeps_its_scores(score):
     assert decide_case([photo(score)], CARD, [HERE]) == photo(score)

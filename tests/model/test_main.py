@@ -7,7 +7,7 @@ from PIL import Image
 
 from model.__main__ import main
 from model.card import NETWORK_FILE
-from model.classifier import current_release
+from model.classifier import RELEASED_FOLDER, current_release
 from model.problems import load_problems
 from tests.colour_model import draw_quarters
 
@@ -95,7 +95,9 @@ def test_an_overlay_shows_each_problem_of_each_photo_that_has_one(colour_model, 
 
 
 def test_a_model_without_evidence_says_what_to_do_before_anything_is_read(photos, tmp_path, capsys):
-    assert main(["classify", str(photos), "--overlay", str(tmp_path / "overlays")]) == 1
+    model = str(RELEASED_FOLDER / "1.1.0")
+
+    assert main(["classify", str(photos), "--model", model, "--overlay", str(tmp_path / "overlays")]) == 1
 
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from datasets.drawn import draw_set
 from datasets.manifest import Manifest, read_manifest, write_manifest
 from training.config import Stage, read_run
 from training.leave_out import LEFT_OUT_FILE, SCORES_FILE, leave_out
@@ -25,10 +26,12 @@ origins = ["even"]
 @pytest.fixture(scope="module")
 def places(config, tmp_path_factory):
     """The drawn set as if it came from two places, a run on it, and the list that leaves each of them out."""
-    manifest = read_manifest(config.manifest)
-    path = config.manifest.with_name("places.csv")
+    manifest = read_manifest(draw_set(tmp_path_factory.mktemp("places"), photos_per_kind=100, seed=5))
+    path = manifest.path.with_name("places.csv")
     photos = [
-        replace(photo, origin=("even streets", "odd streets, summer", "odd streets, winter")[number % 3])
+        replace(
+            photo, origin=("even streets", "odd streets, summer", "even streets", "odd streets, winter")[number % 4]
+        )
         for number, photo in enumerate(manifest.photos)
     ]
     write_manifest(Manifest(path=path, labels=manifest.labels, photos=tuple(photos)), path)

@@ -13,7 +13,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from model.classifier import ClassifiedPhoto
+from model.classifier import RELEASED_FOLDER, ClassifiedPhoto, Classifier
 from tests.colour_model import draw_quarters
 
 URL = "/v1/classify"
@@ -238,8 +238,10 @@ def test_evidence_of_a_photo_for_a_person_is_that_of_its_likeliest_problem(
     assert set(seen["evidence"]) == {"waterlogging"}
 
 
-def test_a_model_without_evidence_answers_null(client, photo, form):
-    answer = client.post(URL + "?evidence=true", files=form(photo())).json()
+def test_a_model_without_evidence_answers_null(serve_with, photo, form):
+    service = serve_with(Classifier.load(RELEASED_FOLDER / "1.1.0"))
+
+    answer = service.post(URL + "?evidence=true", files=form(photo())).json()
 
     assert answer["photos"][0]["evidence"] is None
 
