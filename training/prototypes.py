@@ -4,9 +4,12 @@ Both thresholds come from the validation split, whose photos are familiar by def
 MOST_UNFAMILIAR of the photos that show a problem reach, and the one that all but MOST_FOREIGN of all photos reach.
 """
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 
 from datasets.manifest import NO_ISSUE
 from model.card import Familiar
@@ -49,7 +52,9 @@ def choose_familiar(prototypes: Prototypes, scored: ScoredPhotos) -> Familiar | 
 def _centres(features: npt.NDArray[np.float32], count: int, seed: int) -> npt.NDArray[np.float32]:
     if not len(features):
         return features
-    means = KMeans(min(count, len(features)), random_state=seed, n_init=4).fit(features).cluster_centers_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct photos than prototypes: some are the same
+        means = KMeans(min(count, len(features)), random_state=seed, n_init=4).fit(features).cluster_centers_
     return _unit(means)
 
 
