@@ -53,6 +53,7 @@ photos. What each problem means, and where two meet, is written in `model/proble
 {_markdown(mistake_table(evaluation["mistakes"]))}
 
 What a model can learn from these photos that is not true outside, source by source, is in `datasets/README.md`.
+
 ## Per source
 
 The test photos come from the same collections as the training photos, so a district should expect less on its own

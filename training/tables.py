@@ -127,10 +127,12 @@ def said_name(said: str) -> str:
 
 
 def interval_text(figure: Mapping[str, float | None]) -> str:
-    """`0.912 (0.880-0.941)`."""
+    """`0.912 (0.880-0.941)`; `-0.016 (-0.025 to -0.009)` where a dash would be read as a sign."""
     if figure["value"] is None:
         return "-"
-    return f"{figure['value']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"
+    low, high = figure["low"], figure["high"]
+    to = " to " if low is not None and low < 0 else "-"
+    return f"{figure['value']:.3f} ({low:.3f}{to}{high:.3f})"
 
 
 def _number(value: float | None) -> str:

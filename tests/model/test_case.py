@@ -3,21 +3,11 @@
 import numpy as np
 import pytest
 
-from model.card import Calibration, ModelCard, Threshold
 from model.case import decide_case
 from model.decision import Verdict, decide
 from model.quality import QualityIssue
+from tests.model.cards import CARD, LABELS
 
-LABELS = ("graffiti", "road_damage")
-CARD = ModelCard(
-    name="test",
-    version="1.0.0",
-    labels=LABELS,
-    thresholds={"graffiti": Threshold(lower=0.2, upper=0.6), "road_damage": Threshold(lower=0.1, upper=0.9)},
-    calibration={label: Calibration() for label in LABELS},
-    input_side=64,
-    same_place=0.5,
-)
 DARK = (QualityIssue.TOO_DARK,)
 HERE, NEAR, ELSEWHERE = np.float16([1, 0]), np.float16([0.8, 0.6]), np.float16([0, 1])
 

@@ -7,20 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.card import Calibration, ModelCard, Threshold
 from model.decision import Decision, Outcome, Reason, cosine, decide, decide_verification
 from model.quality import QualityIssue
+from tests.model.cards import CARD, LABELS
 
-LABELS = ("graffiti", "road_damage")
-CARD = ModelCard(
-    name="test",
-    version="1.0.0",
-    labels=LABELS,
-    thresholds={"graffiti": Threshold(lower=0.2, upper=0.6), "road_damage": Threshold(lower=0.1, upper=0.9)},
-    calibration={label: Calibration() for label in LABELS},
-    input_side=64,
-    same_place=0.5,
-)
 WALL = np.array([1, 0, 0, 0], dtype=np.float16)
 ROAD = np.array([0, 1, 0, 0], dtype=np.float16)
 NEAR_WALL = np.array([3, 4, 0, 0], dtype=np.float16)  # cosine 0.6 to the wall, 0.8 to the road

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from model.files import write_json
-from training.config import RUN_FILE, Run, Stage, TrainingConfig, parse_stages, read_run
+from model.network import Network
+from training.config import BLOCKS, RUN_FILE, Run, Stage, TrainingConfig, parse_stages, read_run
 from training.errors import TrainingError
 
 CONFIG = TrainingConfig(manifest=Path("m.csv"), stages=(Stage(side=64, epochs=2), Stage(side=96, epochs=1)))
@@ -39,6 +40,10 @@ def test_stages_written_otherwise_are_refused(text):
 def test_settings_out_of_range_are_named(name, value):
     with pytest.raises(TrainingError, match=name):
         TrainingConfig(**({"manifest": Path("m.csv")} | {name: value}))
+
+
+def test_every_block_of_the_network_may_be_frozen():
+    assert len(Network(1).blocks) == BLOCKS
 
 
 def test_a_run_remembers_its_settings(tmp_path):
