@@ -4,7 +4,8 @@ DatasetError
 ├── ManifestError       a manifest cannot be read or written as it is
 ├── PhotosUnreadable    some files are not usable photos, and nobody said to skip them
 ├── FoldersInvalid      a folder of folders cannot be imported as it is
-└── FoldsInvalid        the list of folds does not leave each origin out exactly once
+├── FoldsInvalid        the list of folds does not leave each origin out exactly once
+└── RegionsInvalid      a region is not within a training photo as it was looked at
 """
 
 from collections.abc import Sequence
@@ -46,6 +47,14 @@ class FoldsInvalid(DatasetError):
 
     def __init__(self, wrong: Sequence[str]) -> None:
         super().__init__(_first_of(wrong))
+
+
+class RegionsInvalid(DatasetError):
+    """The list of regions does not fit the photos; each of `wrong` says which line, what was found and what to do."""
+
+    def __init__(self, wrong: Sequence[str]) -> None:
+        self.wrong = tuple(wrong)
+        super().__init__(_first_of(self.wrong))
 
 
 def _first_of(lines: Sequence[str]) -> str:

@@ -52,6 +52,8 @@ class LabelledPhoto:
     commit: str = ""
     original_path: str = ""
     license: str = ""
+    region: tuple[int, int, int, int] | None = None
+    """Left, top, right, bottom in pixels of the upright photo, where only this part of it is meant: see regions.py."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -223,7 +223,7 @@ class Classifier:
         if familiar is None or features is None:
             return ()
         problem, anything = self.familiarity(features)
-        if anything < familiar.street:
+        if anything < familiar.street or (self._prototypes is not None and self._prototypes.is_page(features)):
             return (QualityIssue.NOT_A_STREET,)
         found = self.decide(scores).problems
         return (QualityIssue.UNFAMILIAR,) if found and problem < familiar.problem else ()

@@ -25,18 +25,25 @@ class Prototypes:
     """(prototypes, 1280) float32, each of length 1: of photos that show a problem."""
     normal: npt.NDArray[np.float32]
     """(prototypes, 1280) float32, each of length 1: of photos that show none."""
+    pages: npt.NDArray[np.float32] | None = None
+    """(prototypes, 1280) float32, each of length 1: of pages of text, screens and charts; None before 1.3.0."""
 
     def nearest(self, features: npt.NDArray[np.floating]) -> tuple[float, float]:
         """Cosine of (1280,) features and the nearest prototype of a problem, and of any photo; -1 to 1."""
-        length = float(np.linalg.norm(features))
-        unit = features.astype(np.float32) / (length or 1)
-        problem = float((self.problems @ unit).max(initial=-1))
-        return problem, max(problem, float((self.normal @ unit).max(initial=-1)))
+        problem = _cosine(self.problems, features)
+        return problem, max(problem, _cosine(self.normal, features))
+
+    def is_page(self, features: npt.NDArray[np.floating]) -> bool:
+        """Whether (1280,) features are more like a page, a screen or a chart than like any photo of a street."""
+        return self.pages is not None and _cosine(self.pages, features) > self.nearest(features)[1]
 
     def save(self, path: Path) -> None:
         """As half-precision numbers, which change no cosine by more than 0.001."""
+        arrays = {"problems": self.problems, "normal": self.normal}
+        if self.pages is not None:
+            arrays["pages"] = self.pages
         with path.open("wb") as file:
-            np.savez(file, problems=self.problems.astype(np.float16), normal=self.normal.astype(np.float16))
+            np.savez(file, allow_pickle=False, **{name: array.astype(np.float16) for name, array in arrays.items()})
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -48,8 +55,16 @@ class Prototypes:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 problems, normal = (arrays[name].astype(np.float32) for name in ("problems", "normal"))
+                pages = arrays["pages"].astype(np.float32) if "pages" in arrays else None
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CardInvalid(str(path), f"cannot be read ({error!r})", "copy the whole folder again") from error
-        if problems.ndim != 2 or normal.ndim != 2 or problems.shape[1] != normal.shape[1]:
-            raise CardInvalid(str(path), f"holds arrays of shapes {problems.shape} and {normal.shape}")
-        return cls(problems=problems, normal=normal)
+        shapes = [some.shape for some in (problems, normal, pages) if some is not None]
+        if any(len(shape) != 2 for shape in shapes) or len({shape[1] for shape in shapes}) > 1:
+            raise CardInvalid(str(path), f"holds arrays of shapes {', '.join(map(str, shapes))}")
+        return cls(problems=problems, normal=normal, pages=pages)
+
+
+def _cosine(prototypes: npt.NDArray[np.float32], features: npt.NDArray[np.floating]) -> float:
+    """Of features and the nearest prototype; -1 where there is none."""
+    length = float(np.linalg.norm(features))
+    return float((prototypes @ (features.astype(np.float32) / (length or 1))).max(initial=-1))

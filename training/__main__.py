@@ -1,4 +1,4 @@
-"""`python -m training fit | soup | export | calibrate | quantize | robustness | evaluate | release`, and leave-out."""
+"""`python -m training COMMAND`: from photos to a released model, and what is measured on the way."""
 
 import argparse
 import logging
@@ -101,6 +101,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.set_defaults(run_command=_evaluate)
 
+    regions = commands.add_parser("regions", help="propose parts of photos that show nothing; to be looked at")
+    regions.add_argument("folder", type=Path, metavar="MODEL")
+    regions.add_argument("--manifest", type=Path, required=True)
+    regions.add_argument("--problem", required=True, help="which the photos show and the regions should not")
+    regions.add_argument("--count", type=int, default=300, help="at most; default %(default)s")
+    regions.add_argument("--below", type=float, default=0.0, help="share of the height above every region; 0.4: ground")
+    regions.add_argument("--out", type=Path, required=True, metavar="FILE")
+    regions.add_argument("--sheets", type=Path, required=True, metavar="FOLDER", help="pictures of what is proposed")
+    regions.set_defaults(run_command=_regions)
+
     release = commands.add_parser("release", help="give a measured model folder its place and put it to use")
     release.add_argument("folder", type=Path, metavar="MODEL")
     release.add_argument("--evaluation", type=Path, required=True, metavar="FOLDER", help="what evaluate wrote")
@@ -193,6 +203,21 @@ def _print_table(rows: list[list[str]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _regions(chosen: argparse.Namespace) -> None:
+    from training.regions import find_regions
+
+    found = find_regions(
+        chosen.folder,
+        chosen.manifest,
+        chosen.problem,
+        chosen.out,
+        chosen.sheets,
+        count=chosen.count,
+        below=chosen.below,
+    )
+    print(f"{found} regions in {chosen.out}; look at {chosen.sheets} and remove the lines that show a problem")
 
 
 def _release(chosen: argparse.Namespace) -> None:

@@ -26,6 +26,7 @@ from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE
 from model.files import replacing
 from training.errors import TrainingError
+from training.pages import draw_pages
 from training.prototypes import choose_familiar, choose_prototypes
 from training.same_place import choose_same_place
 from training.scoring import score_split
@@ -37,6 +38,7 @@ MOST_MISSED = 0.02  # of the photos that show the problem
 LEAST_POSITIVES = 5  # fewer say nothing about a threshold
 LEAST_SCALE = 1e-3  # stands for: higher logits do not mean that more photos show it
 RESAMPLES = 200
+PAGES = 160  # drawn to see what the network makes of them
 CANDIDATES = np.linspace(0.02, 0.98, 97)
 
 
@@ -78,7 +80,8 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17, leave_out: tupl
     log.info("same place from a cosine of %s", same_place)
     sha256 = {name: known for name, known in classifier.card.sha256.items() if name != PROTOTYPES_FILE}
     familiar = None
-    if (prototypes := choose_prototypes(score_split(classifier, manifest, "train"), seed)) is not None:
+    learned = score_split(classifier, manifest, "train")
+    if (prototypes := choose_prototypes(learned, _page_features(classifier, seed), seed)) is not None:
         with replacing(folder / PROTOTYPES_FILE) as temporary:
             prototypes.save(temporary)
         sha256[PROTOTYPES_FILE] = file_sha256(folder / PROTOTYPES_FILE)
@@ -95,6 +98,13 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17, leave_out: tupl
         sha256=sha256,
     )
     save_card(card, folder)
+
+
+def _page_features(classifier: Classifier, seed: int) -> npt.NDArray[np.float32] | None:
+    """(PAGES, 1280) of pages that were not learned from; None where the network learned from none."""
+    if not classifier.card.data.get("training", {}).get("pages"):
+        return None
+    return classifier.look(draw_pages(PAGES, classifier.card.input_side, seed + 1))[1]
 
 
 def fit_calibration(labels: npt.NDArray[np.floating], logits: npt.NDArray[np.floating]) -> Calibration:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from datasets.manifest import LabelledPhoto
 from datasets.photos import for_each_photo
 from model.errors import PhotoError
 from model.files import replacing
-from model.preprocessing import RESIZE_RULE, prepare_photo
+from model.preprocessing import RESIZE_RULE, prepare_photo, read_photo
 from training.errors import TrainingError
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ def _content_key(photos: Sequence[LabelledPhoto], side: int) -> str:
             stat = photo.path.stat()
         except OSError as error:
             raise TrainingError(f"{photo.path}: {error.strerror}; run: python -m datasets check") from error
-        digest.update(f"{photo.file} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        part = f" {photo.region}" if photo.region else ""
+        digest.update(f"{photo.file} {stat.st_size} {stat.st_mtime_ns}{part}\n".encode())
     return f"{side}px-{digest.hexdigest()[:16]}"
 
 
@@ -58,9 +60,18 @@ def _write(photos: Sequence[LabelledPhoto], side: int, path: Path) -> None:
     def decode(index: int) -> None:
         photo = photos[index]
         try:
-            packed[index] = prepare_photo(photo.path.read_bytes(), side).pixels
+            packed[index] = _pixels(photo, side)
         except (OSError, PhotoError) as error:
             raise TrainingError(f"{photo.path}: {error}; run: python -m datasets check") from error
 
     for_each_photo(decode, range(len(photos)), "packing")
     packed.flush()
+
+
+def _pixels(photo: LabelledPhoto, side: int) -> npt.NDArray[np.uint8]:
+    """(3, side, side) uint8 RGB of the photo, or of the region of it that is meant."""
+    data = photo.path.read_bytes()
+    if photo.region is None:
+        return prepare_photo(data, side).pixels
+    part = read_photo(data).crop(photo.region).resize((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(part).transpose(2, 0, 1)

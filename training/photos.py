@@ -14,7 +14,10 @@ class TrainingPhotos(Dataset[tuple[Tensor, Tensor]]):
     """One epoch's view: (3, side, side) uint8 RGB and (labels,) float32 with NaN where nobody judged.
 
     Args:
+        normal: (photos,), which of them are whole photos that show no problem anywhere: they may be cropped closer.
         mosaics: share of the photos that are shown in a mosaic with others.
+        pages: (pages, 3, packed side, packed side) uint8, pictures that are no photo of a street, and the share of
+            the photos in whose place one of them is shown.
     """
 
     def __init__(
@@ -24,14 +27,17 @@ class TrainingPhotos(Dataset[tuple[Tensor, Tensor]]):
         augmentation: Augmentation,
         epoch_seed: int,
         *,
+        normal: npt.NDArray[np.bool_],
         mosaics: float = 0.0,
+        pages: tuple[npt.NDArray[np.uint8], float] | None = None,
     ) -> None:
         self._packed = packed
         self._labels = labels
-        self._normal = (labels == 0).all(axis=1)
+        self._normal = normal
         self._augmentation = augmentation
         self._epoch_seed = epoch_seed
         self._mosaics = mosaics
+        self._pages = pages
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -42,6 +48,9 @@ class TrainingPhotos(Dataset[tuple[Tensor, Tensor]]):
             if torch.rand(()) < self._mosaics:
                 return self._mosaic(index)
             side = self._augmentation.side
+            if self._pages and torch.rand(()) < self._pages[1]:
+                page = self._pages[0][int(torch.randint(len(self._pages[0]), ()))]
+                return self._augmentation(torch.from_numpy(page.copy())), torch.zeros(self._labels.shape[1])
             pixels = self._augmentation.look(self._frame(index, side, side))
             return pixels, torch.from_numpy(self._labels[index])
 

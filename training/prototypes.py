@@ -17,16 +17,20 @@ from model.familiarity import Prototypes
 from training.scoring import ScoredPhotos
 
 PER_PROBLEM = 8  # prototypes; on the validation split of 1.1.0 32 and 64 told no more apart
+Features = npt.NDArray[np.float32]
+
 OF_NORMAL = 32
+OF_PAGES = 16
 MOST_UNFAMILIAR = 0.02
 MOST_FOREIGN = 0.002
 
 
-def choose_prototypes(learned: ScoredPhotos, seed: int) -> Prototypes | None:
+def choose_prototypes(learned: ScoredPhotos, pages: Features | None, seed: int) -> Prototypes | None:
     """Centres of k-means (Lloyd 1982) over the features of each problem and of normal photos; None without features.
 
     Args:
         learned: the photos the network learned from.
+        pages: (pages, 1280) float32 of drawn pages, screens and charts, where the network learned from such.
     """
     if learned.features is None:
         return None
@@ -34,7 +38,11 @@ def choose_prototypes(learned: ScoredPhotos, seed: int) -> Prototypes | None:
     shown = [features[learned.labels[:, column] == 1] for column in range(learned.labels.shape[1])]
     problems = [_centres(some, PER_PROBLEM, seed) for some in shown if len(some)]
     normal = _centres(features[learned.of_kind(NO_ISSUE)], OF_NORMAL, seed)
-    return Prototypes(problems=np.concatenate(problems), normal=normal)
+    return Prototypes(
+        problems=np.concatenate(problems),
+        normal=normal,
+        pages=None if pages is None else _centres(_unit(pages), OF_PAGES, seed),
+    )
 
 
 def choose_familiar(prototypes: Prototypes, scored: ScoredPhotos) -> Familiar | None:

@@ -24,7 +24,8 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from datasets.manifest import Manifest, read_manifest
+from datasets.manifest import NO_ISSUE, Manifest, read_manifest
+from datasets.regions import read_regions
 from model.card import WEIGHTS_FILE
 from model.files import replacing, write_json
 from training.augment import Augmentation
@@ -34,6 +35,7 @@ from training.learner import Learner
 from training.metrics import average_precision
 from training.order import BalancedOrder
 from training.packing import pack_photos
+from training.pages import draw_pages
 from training.photos import TrainingPhotos
 from training.place import join_run
 
@@ -42,6 +44,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT_FILE = "checkpoint.pt"
 PACKED_FOLDER = "packed"  # inside the run; removed when the run is complete
 PACKED_MARGIN = 1.25  # photos are kept this much larger than the last stage takes them, so that crops stay sharp
+PAGES = 200  # drawn for a run, of which each appears again and again, cropped and changed like the photos
 VALIDATION_BATCH = 64
 GRADIENT_NORM = 5.0
 
@@ -54,7 +57,9 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
     """
     manifest = read_manifest(config.manifest)
     _check_run(config, manifest, run, resume)
-    train, val = config.learned_from(manifest.split("train")), config.learned_from(manifest.split("val"))
+    regions = read_regions(Path(config.regions), manifest) if config.regions else ()
+    train = config.learned_from([*manifest.split("train"), *regions])
+    val = config.learned_from(manifest.split("val"))
     with join_run() as place:
         order = BalancedOrder(train, config.source_balance, config.seed, place.rank, place.world)
         photos_per_process = config.photos_per_step // place.world
@@ -72,6 +77,8 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
         place.wait_for_others()
         packed = pack_photos(train, packed_side, run / PACKED_FOLDER)
         packed_val = pack_photos(val, config.input_side, run / PACKED_FOLDER)
+        normal = np.array([photo.kind == NO_ISSUE and photo.region is None for photo in train])
+        pages = (draw_pages(PAGES, packed_side, config.seed), config.pages) if config.pages else None
         labels, labels_val = manifest.label_array(train), manifest.label_array(val)
 
         learner = Learner(config, len(manifest.labels), steps_per_epoch * config.epochs, place.device)
@@ -98,7 +105,9 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
                     labels,
                     Augmentation(side, config.seed),
                     epoch_seed,
+                    normal=normal,
                     mosaics=config.mosaics,
+                    pages=pages,
                 ),
                 batch_size=photos_per_process,
                 sampler=order,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.card import load_card, save_card
+from model.card import file_sha256, load_card, save_card
 from model.case import decide_case
 from model.classifier import Classifier
 from model.decision import Verdict
@@ -46,7 +46,17 @@ def test_the_nearest_prototype_counts(features, expected):
 def test_prototypes_come_back_from_their_file(tmp_path):
     PROTOTYPES.save(tmp_path / "prototypes.npz")
 
-    assert Prototypes.load(tmp_path / "prototypes.npz").problems.tolist() == PROTOTYPES.problems.tolist()
+    known = Prototypes.load(tmp_path / "prototypes.npz")
+    assert known.problems.tolist() == PROTOTYPES.problems.tolist()
+    assert known.pages is None
+
+
+def test_pages_come_back_too(tmp_path):
+    replace(PROTOTYPES, pages=np.float32([[0, 1, 0]])).save(tmp_path / "prototypes.npz")
+
+    known = Prototypes.load(tmp_path / "prototypes.npz")
+    assert known.pages is not None
+    assert known.pages.tolist() == [[0, 1, 0]]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"text"])
@@ -87,6 +97,22 @@ def test_a_photo_like_none_that_was_learned_is_not_a_street(folder):
 
     assert decision.quality == (QualityIssue.NOT_A_STREET,)
     assert decision.verdict is Verdict.REVIEW
+
+
+def test_what_is_more_like_a_page_than_like_any_photo_is_not_a_street(tmp_path):
+    """Violet lies between the prototypes of red and blue; a drawn page of just that colour is nearer."""
+    folder = make_colour_model(tmp_path / "model", with_prototypes=True)
+    known = Prototypes.load(folder / PROTOTYPES_FILE)
+    pages = replace(known, pages=np.float32([[0.707, 0, 0.707]]))
+    pages.save(folder / PROTOTYPES_FILE)
+    card = load_card(folder)
+    sha256 = {**card.sha256, PROTOTYPES_FILE: file_sha256(folder / PROTOTYPES_FILE)}
+    save_card(replace(card, sha256=sha256), folder)
+
+    assert not known.is_page(np.float32([1, 0, 1]))
+    assert pages.is_page(np.float32([1, 0, 1]))
+    assert decide(folder, "rbrb").quality == (QualityIssue.NOT_A_STREET,)
+    assert decide(folder, "rrrr").quality == ()
 
 
 def test_a_case_is_not_closed_by_what_the_other_photos_do_not_show(folder):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from datasets.manifest import read_manifest
 from model.preprocessing import prepare_photo
@@ -51,3 +52,13 @@ def test_a_missing_photo_is_named(photos, tmp_path):
 
     with pytest.raises(TrainingError, match=r"gone\.jpg: No such file"):
         pack_photos([gone], 40, tmp_path)
+
+
+def test_a_region_is_packed_as_the_part_it_is(photos, tmp_path):
+    region = replace(photos[0], region=(8, 16, 60, 70))
+    packed = pack_photos([photos[0], region], 40, tmp_path)
+    with Image.open(photos[0].path) as whole:
+        part = whole.convert("RGB").crop((8, 16, 60, 70)).resize((40, 40), Image.Resampling.BILINEAR)
+
+    assert np.array_equal(packed[1], np.asarray(part).transpose(2, 0, 1))
+    assert not np.array_equal(packed[0], packed[1])

@@ -30,7 +30,7 @@ def scored(count, with_features=True):
 
 @pytest.fixture(scope="module")
 def prototypes():
-    return choose_prototypes(scored(80), seed=1)
+    return choose_prototypes(scored(80), None, seed=1)
 
 
 def test_there_are_some_for_each_problem_and_for_normal_photos(prototypes):
@@ -56,5 +56,5 @@ def test_all_but_a_few_known_photos_are_familiar(prototypes):
 
 
 def test_few_photos_give_few_prototypes_and_no_features_none():
-    assert len(choose_prototypes(scored(3), seed=1).problems) == 6
-    assert choose_prototypes(scored(3, with_features=False), seed=1) is None
+    assert len(choose_prototypes(scored(3), None, seed=1).problems) == 6
+    assert choose_prototypes(scored(3, with_features=False), None, seed=1) is None

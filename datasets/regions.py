@@ -1,0 +1,83 @@
+"""Regions: rectangles of photos that show none of the problems although their photo does.
+
+What a set lacks is often inside it: the plain wall beside the tag, the sound asphalt beside the pothole, taken by the
+same camera in the same street. A network that learns from them cannot take the wall for the tag. One CSV line each,
+`file, sha256, left, top, right, bottom` in pixels of the upright photo; a person has looked at every one.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from datasets.errors import RegionsInvalid
+from datasets.manifest import NO_ISSUE, LabelledPhoto, Manifest
+from datasets.rows import write_rows
+
+REGION_COLUMNS = ("file", "sha256", "left", "top", "right", "bottom")
+LEAST_REGION_SIDE = 48  # pixels; less shows nothing that could be told
+
+
+def read_regions(path: Path, manifest: Manifest) -> tuple[LabelledPhoto, ...]:
+    """The regions as photos of their own that show nothing, of the split, source and origin of the photo they are in.
+
+    Raises:
+        RegionsInvalid: the file cannot be read, or a line does not fit a photo of the manifest's training split.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows = [(reader.line_num, row) for row in reader]
+            columns = tuple(reader.fieldnames or ())
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RegionsInvalid([f"{path}: cannot be read ({error}); give a file such as datasets/regions.csv"]) from error
+    if columns != REGION_COLUMNS:
+        raise RegionsInvalid([f"{path}:1: columns are {', '.join(columns)}, expected {', '.join(REGION_COLUMNS)}"])
+    photos = {photo.file: photo for photo in manifest.split("train")}
+    regions, wrong = [], []
+    for number, row in rows:
+        photo, box = photos.get(row["file"]), _box(row)
+        if (what := _wrong_with(row, photo, box)) or photo is None or box is None:
+            wrong.append(f"{path}:{number}: {what}")
+        else:
+            regions.append(as_region(photo, box))
+    if wrong:
+        raise RegionsInvalid(wrong)
+    return tuple(regions)
+
+
+def as_region(photo: LabelledPhoto, box: tuple[int, int, int, int]) -> LabelledPhoto:
+    """The rectangle (left, top, right, bottom) of a photo, in pixels, as a photo that shows none of the problems."""
+    return replace(photo, region=box, kind=NO_ISSUE, labels=dict.fromkeys(photo.labels, False))
+
+
+def write_regions(regions: tuple[LabelledPhoto, ...], path: Path) -> Path:
+    """Write them as `read_regions` reads them."""
+    rows = [[photo.file, photo.sha256, *map(str, photo.region or ())] for photo in regions]
+    return write_rows(path, REGION_COLUMNS, rows)
+
+
+def _box(row: Mapping[str, str]) -> tuple[int, int, int, int] | None:
+    try:
+        left, top, right, bottom = (int(row[name]) for name in REGION_COLUMNS[2:])
+    except (TypeError, ValueError):
+        return None
+    return left, top, right, bottom
+
+
+def _wrong_with(
+    row: Mapping[str, str], photo: LabelledPhoto | None, box: tuple[int, int, int, int] | None
+) -> str | None:
+    if photo is None:
+        return f"{row['file']} is no training photo of the manifest; remove the line, or add the photo"
+    if photo.sha256 and photo.sha256 != row["sha256"]:
+        return f"{row['file']} has changed since its region was looked at; look again, then correct sha256"
+    if box is None:
+        return f"{', '.join(REGION_COLUMNS[2:])} must be whole numbers of pixels"
+    left, top, right, bottom = box
+    width, height = photo.width or right, photo.height or bottom
+    if not (left >= 0 and right <= width and top >= 0 and bottom <= height):
+        return f"({left}, {top}, {right}, {bottom}) is not within the photo of {width} x {height}"
+    if min(right - left, bottom - top) < LEAST_REGION_SIDE:
+        return f"({left}, {top}, {right}, {bottom}) is less than {LEAST_REGION_SIDE} pixels high or wide"
+    return None
