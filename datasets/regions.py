@@ -1,25 +1,29 @@
-"""Regions: rectangles of photos that show none of the problems although their photo does.
+"""Regions: rectangles of photos that show something else than their photo does.
 
-What a set lacks is often inside it: the plain wall beside the tag, the sound asphalt beside the pothole, taken by the
-same camera in the same street. A network that learns from them cannot take the wall for the tag. One CSV line each,
-`file, sha256, left, top, right, bottom` in pixels of the upright photo; a person has looked at every one.
+What a set lacks is often inside it: the plain wall beside the tag, the sound asphalt beside the pothole, the water
+without the car in it, taken by the same camera in the same street. A network that learns from them cannot take the wall
+for the tag. One CSV line each, `file, sha256, left, top, right, bottom, shows`: pixels of the upright photo, and which
+problems the region shows, separated by blanks; mostly none. A person has looked at every one.
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from datasets.errors import RegionsInvalid
-from datasets.manifest import NO_ISSUE, LabelledPhoto, Manifest
+from datasets.manifest import LabelledPhoto, Manifest, kind_of
 from datasets.rows import write_rows
 
-REGION_COLUMNS = ("file", "sha256", "left", "top", "right", "bottom")
+BOX_COLUMNS = ("left", "top", "right", "bottom")
+REGION_COLUMNS = ("file", "sha256", *BOX_COLUMNS, "shows")
+Box = tuple[int, int, int, int]
+
 LEAST_REGION_SIDE = 48  # pixels; less shows nothing that could be told
 
 
 def read_regions(path: Path, manifest: Manifest) -> tuple[LabelledPhoto, ...]:
-    """The regions as photos of their own that show nothing, of the split, source and origin of the photo they are in.
+    """The regions as photos of their own, of the split, source and origin of the photo they are in.
 
     Raises:
         RegionsInvalid: the file cannot be read, or a line does not fit a photo of the manifest's training split.
@@ -40,40 +44,57 @@ def read_regions(path: Path, manifest: Manifest) -> tuple[LabelledPhoto, ...]:
         if (what := _wrong_with(row, photo, box)) or photo is None or box is None:
             wrong.append(f"{path}:{number}: {what}")
         else:
-            regions.append(as_region(photo, box))
+            regions.append(as_region(photo, box, (row["shows"] or "").split()))
     if wrong:
         raise RegionsInvalid(wrong)
     return tuple(regions)
 
 
-def as_region(photo: LabelledPhoto, box: tuple[int, int, int, int]) -> LabelledPhoto:
-    """The rectangle (left, top, right, bottom) of a photo, in pixels, as a photo that shows none of the problems."""
-    return replace(photo, region=box, kind=NO_ISSUE, labels=dict.fromkeys(photo.labels, False))
+def as_region(photo: LabelledPhoto, box: Box, shows: Sequence[str] = ()) -> LabelledPhoto:
+    """The rectangle (left, top, right, bottom) of a photo, in pixels, as a photo that shows just these problems.
+
+    Where it shows one, nobody has judged it for the others that its photo shows or was not judged for.
+    """
+    labels: dict[str, bool | None] = dict.fromkeys(photo.labels, False)
+    if shows:
+        labels = {
+            label: True if label in shows else (None if shown is not False else False)
+            for label, shown in photo.labels.items()
+        }
+    return replace(photo, region=box, kind=kind_of(labels), labels=labels)
 
 
 def write_regions(regions: tuple[LabelledPhoto, ...], path: Path) -> Path:
     """Write them as `read_regions` reads them."""
-    rows = [[photo.file, photo.sha256, *map(str, photo.region or ())] for photo in regions]
+    rows = [
+        [
+            photo.file,
+            photo.sha256,
+            *map(str, photo.region or ()),
+            " ".join(label for label in photo.labels if photo.labels[label]),
+        ]
+        for photo in regions
+    ]
     return write_rows(path, REGION_COLUMNS, rows)
 
 
-def _box(row: Mapping[str, str]) -> tuple[int, int, int, int] | None:
+def _box(row: Mapping[str, str]) -> Box | None:
     try:
-        left, top, right, bottom = (int(row[name]) for name in REGION_COLUMNS[2:])
+        left, top, right, bottom = (int(row[name]) for name in BOX_COLUMNS)
     except (TypeError, ValueError):
         return None
     return left, top, right, bottom
 
 
-def _wrong_with(
-    row: Mapping[str, str], photo: LabelledPhoto | None, box: tuple[int, int, int, int] | None
-) -> str | None:
+def _wrong_with(row: Mapping[str, str], photo: LabelledPhoto | None, box: Box | None) -> str | None:
     if photo is None:
         return f"{row['file']} is no training photo of the manifest; remove the line, or add the photo"
     if photo.sha256 and photo.sha256 != row["sha256"]:
         return f"{row['file']} has changed since its region was looked at; look again, then correct sha256"
     if box is None:
-        return f"{', '.join(REGION_COLUMNS[2:])} must be whole numbers of pixels"
+        return f"{', '.join(BOX_COLUMNS)} must be whole numbers of pixels"
+    if unknown := set((row["shows"] or "").split()) - set(photo.labels):
+        return f"shows {', '.join(unknown)}, expected problems of the manifest: {', '.join(photo.labels)}, or nothing"
     left, top, right, bottom = box
     width, height = photo.width or right, photo.height or bottom
     if not (left >= 0 and right <= width and top >= 0 and bottom <= height):

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from datasets.manifest import LabelledPhoto, Manifest, read_manifest
 from datasets.photos import for_each_photo
-from datasets.regions import LEAST_REGION_SIDE, as_region, write_regions
+from datasets.regions import LEAST_REGION_SIDE, Box, as_region, write_regions
 from model.classifier import Classifier
 from model.errors import PhotoError
 from model.preprocessing import read_photo
@@ -27,7 +27,6 @@ SIZE_WEIGHT = 0.5  # a window with the whole photo's area may hold this much mor
 LEAST_STRONGEST = 4.0  # a logit: below it nothing in the photo is clearly the problem
 SHEET_SIDE, SHEET_COLUMNS, SHEET_ROWS = 150, 10, 10
 
-Box = tuple[int, int, int, int]
 Evidence = npt.NDArray[np.float32]
 
 

@@ -7,7 +7,7 @@ from datasets.manifest import NO_ISSUE, read_manifest
 from datasets.regions import read_regions, write_regions
 
 SHA = "ab" * 32
-HEADER = "file,sha256,left,top,right,bottom\n"
+HEADER = "file,sha256,left,top,right,bottom,shows\n"
 
 
 @pytest.fixture
@@ -28,15 +28,24 @@ def regions_file(folder, *lines, header=HEADER):
 
 
 def test_a_region_shows_nothing_and_keeps_where_its_photo_is_from(tmp_path, manifest):
-    (region,) = read_regions(regions_file(tmp_path, f"wall.jpg,{SHA},10,20,110,220"), manifest)
+    (region,) = read_regions(regions_file(tmp_path, f"wall.jpg,{SHA},10,20,110,220,"), manifest)
 
     assert region.region == (10, 20, 110, 220)
     assert region.labels == {"graffiti": False, "road_damage": False}
     assert (region.kind, region.split, region.source, region.origin) == (NO_ISSUE, "train", "walls", "Athens")
 
 
+def test_a_region_may_show_a_problem_itself(tmp_path, manifest):
+    (region,) = read_regions(regions_file(tmp_path, f"wall.jpg,{SHA},10,20,110,220,road_damage"), manifest)
+
+    assert region.labels == {"graffiti": None, "road_damage": True}  # whether the tag is in it nobody has said
+    assert region.kind == "road_damage"
+
+
 def test_what_is_written_is_read_again(tmp_path, manifest):
-    regions = read_regions(regions_file(tmp_path, f"wall.jpg,{SHA},0,0,448,336"), manifest)
+    regions = read_regions(
+        regions_file(tmp_path, f"wall.jpg,{SHA},0,0,448,336,", f"wall.jpg,{SHA},0,0,99,99,graffiti"), manifest
+    )
 
     assert read_regions(write_regions(regions, tmp_path / "again.csv"), manifest) == regions
 
@@ -44,18 +53,19 @@ def test_what_is_written_is_read_again(tmp_path, manifest):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (f"other.jpg,{SHA},0,0,100,100", "no training photo"),
-        (f"test.jpg,{'cd' * 32},0,0,100,100", "no training photo"),
-        (f"wall.jpg,{'ef' * 32},0,0,100,100", "has changed"),
-        (f"wall.jpg,{SHA},0,0,ten,100", "whole numbers"),
+        (f"other.jpg,{SHA},0,0,100,100,", "no training photo"),
+        (f"test.jpg,{'cd' * 32},0,0,100,100,", "no training photo"),
+        (f"wall.jpg,{'ef' * 32},0,0,100,100,", "has changed"),
+        (f"wall.jpg,{SHA},0,0,ten,100,", "whole numbers"),
         (f"wall.jpg,{SHA},0,0", "whole numbers"),
-        (f"wall.jpg,{SHA},400,0,500,100", "not within the photo of 448 x 336"),
-        (f"wall.jpg,{SHA},-1,0,100,100", "not within"),
-        (f"wall.jpg,{SHA},100,0,50,100", "less than 48 pixels"),
+        (f"wall.jpg,{SHA},0,0,100,100,tags", "shows tags, expected problems"),
+        (f"wall.jpg,{SHA},400,0,500,100,", "not within the photo of 448 x 336"),
+        (f"wall.jpg,{SHA},-1,0,100,100,", "not within"),
+        (f"wall.jpg,{SHA},100,0,50,100,", "less than 48 pixels"),
     ],
 )
 def test_a_line_that_does_not_fit_is_named(tmp_path, manifest, line, said):
-    path = regions_file(tmp_path, f"wall.jpg,{SHA},0,0,100,100", line)
+    path = regions_file(tmp_path, f"wall.jpg,{SHA},0,0,100,100,", line)
 
     with pytest.raises(RegionsInvalid, match=said) as refused:
         read_regions(path, manifest)
