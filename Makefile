@@ -1,12 +1,14 @@
 # make serve   start the service with the released model on http://127.0.0.1:8000 (PORT=9000 for another port)
 # make test    install everything, then lint, types, architecture and all tests
 # make train   the documented training run on MANIFEST; ends with a measured model folder in RUN/model
+#              (REGIONS= for photos without regions; those of datasets/regions.csv belong to the released model's)
 # make bench   measure the service beside the machine's ceiling and beside other servers
 # make clean   remove what these commands installed
 
 PORT ?= 8000
 MANIFEST ?= ../shared/photos/manifest.csv
 RUN ?= runs/first
+REGIONS ?= datasets/regions.csv
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -24,7 +26,7 @@ test: .venv/dev-installed
 
 train: .venv/dev-installed
 	$(BIN)/python -m datasets check $(MANIFEST) || true
-	$(BIN)/python -m training fit --manifest $(MANIFEST) --out $(RUN)
+	$(BIN)/python -m training fit --manifest $(MANIFEST) --regions "$(REGIONS)" --out $(RUN)
 	$(BIN)/python -m training export $(RUN)
 	$(BIN)/python -m training calibrate $(RUN)/model --manifest $(MANIFEST)
 	$(BIN)/python -m training quantize $(RUN)/model --manifest $(MANIFEST)

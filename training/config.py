@@ -43,7 +43,7 @@ class TrainingConfig:
     averaging_decay: float = 0.997  # of the running average of the weights, which is what is exported
     source_balance: float = 0.3  # 0: photos as they come, 1: each source equally often
     mosaics: float = 0.0  # share of the photos that are shown in a mosaic with others
-    pages: float = 0.0  # share of the photos in whose place a drawn page, screen or chart is shown, as showing nothing
+    pages: float = 0.03  # share of the photos in whose place a drawn page, screen or chart is shown, as showing nothing
     label_smoothing: float = 0.02  # a few per cent of the labels are wrong
     regions: str = ""  # a file of rectangles that show none of the problems, which are learned from as photos
     leave_out: tuple[str, ...] = ()  # origins, by how their text begins, whose photos are not learned from

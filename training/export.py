@@ -129,7 +129,8 @@ def _first_card(run: Run, manifest: Manifest, folder: Path) -> ModelCard:
 
 
 def _told(config: TrainingConfig) -> dict[str, Any]:
-    return {key: value for key, value in config.to_json().items() if key not in ("manifest", "workers")}
+    told = {key: value for key, value in config.to_json().items() if key not in ("manifest", "workers")}
+    return told | {"regions": Path(config.regions).name}
 
 
 def _real_and_random(manifest: Manifest, config: TrainingConfig) -> npt.NDArray[np.uint8]:

@@ -96,7 +96,7 @@ def _load_left_out(path: Path, card: ModelCard) -> dict[str, Any]:
 
 
 def _hold_gate(evaluation: Mapping[str, Any], released: Path) -> None:
-    """Refuse a model whose macro F1 lies below the interval of the one in use, measured on the same photos."""
+    """Refuse a model worse than the interval of the one in use, on the same photos, in macro F1 or false alarms."""
     current = released / "current"
     if not current.is_file():
         return
@@ -108,4 +108,10 @@ def _hold_gate(evaluation: Mapping[str, Any], released: Path) -> None:
         raise TrainingError(
             f"macro F1 {evaluation['macro_f1']['value']} lies below the interval of the model in use "
             f"({interval_text(before['macro_f1'])}); it is not released"
+        )
+    alarms, known = (measured["normal_photos"]["false_alarms"] for measured in (evaluation, before))
+    if alarms["value"] > known["high"]:
+        raise TrainingError(
+            f"false alarms on normal photos {alarms['value']} lie above the interval of the model in use "
+            f"({interval_text(known)}); it is not released"
         )
