@@ -95,6 +95,11 @@ class TrainingConfig:
         """As plain JSON values."""
         return asdict(self) | {"manifest": str(self.manifest)}
 
+    def told(self) -> dict[str, Any]:
+        """As plain JSON values for others: without what belongs to the machine of the run."""
+        others = {key: value for key, value in self.to_json().items() if key not in ("manifest", "workers")}
+        return others | {"regions": Path(self.regions).name}
+
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """The opposite of `to_json`."""

@@ -8,7 +8,6 @@ import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,16 +120,11 @@ def _first_card(run: Run, manifest: Manifest, folder: Path) -> ModelCard:
         data={
             "fingerprint": manifest.fingerprint(),
             "photos": {split: len(manifest.split(split)) for split in ("train", "val", "test", "ood")},
-            "training": _told(run.config),
-            **({"members": [_told(member) for member in run.members]} if run.members else {}),
+            "training": run.config.told(),
+            **({"members": [member.told() for member in run.members]} if run.members else {}),
         },
         sha256={name: file_sha256(folder / name) for name in (NETWORK_FILE, WEIGHTS_FILE)},
     )
-
-
-def _told(config: TrainingConfig) -> dict[str, Any]:
-    told = {key: value for key, value in config.to_json().items() if key not in ("manifest", "workers")}
-    return told | {"regions": Path(config.regions).name}
 
 
 def _real_and_random(manifest: Manifest, config: TrainingConfig) -> npt.NDArray[np.uint8]:

@@ -81,7 +81,7 @@ def _measure(answered: Mapping[Fold, DecidedPhotos], config: TrainingConfig, man
     values = [fold["macro_f1"]["value"] for fold in folds]
     counted = [fold["false_alarms"] for fold in folds]
     return {
-        "config": config.to_json(),
+        "config": config.told(),
         "data_fingerprint": manifest.fingerprint(),
         "macro_f1_mean": round(float(np.mean(values)), 4),
         "macro_f1_worst": min(values),

@@ -43,7 +43,7 @@ photos. What each problem means, and where two meet, is written in `model/proble
 {_markdown(problem_table(evaluation))}
 
 ![F1, precision and recall, calibration, coverage, sources]({PLOT_FILE})
-{_left_out(evaluation)}{_robustness(evaluation)}
+{_left_out(card, evaluation)}{_robustness(evaluation)}
 ## What is said from which score
 
 {_markdown(_threshold_table(card))}
@@ -69,16 +69,18 @@ right cleared trains with their own photos. The ImageNet weights it started from
 """
 
 
-def _left_out(evaluation: Mapping[str, Any]) -> str:
+def _left_out(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
     figures = evaluation.get("left_out")
     if figures is None:
         return ""
+    averaged = "" if figures["members"] or not card.data.get("members") else " of its first run, before it was averaged"
     stages = ", ".join(f"{stage['epochs']} at {stage['side']} px" for stage in figures["config"]["stages"])
     return f"""
 ## Places it never saw
 
-The same recipe, trained once a fold without the origins of that fold (epochs: {stages}), on the photos of just those
-origins: `python -m training leave-out`. A place of yours will lie between these figures and those above.
+The same recipe{averaged}, trained once a fold without the origins of that fold (epochs: {stages}), on the
+photos of just those origins: `python -m training leave-out`. A place of yours will lie between these figures and those
+above.
 
 {_markdown(left_out_table(figures))}
 """

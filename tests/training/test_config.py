@@ -56,3 +56,11 @@ def test_a_run_remembers_its_settings(tmp_path):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(TrainingError, match=r"holds no run\.json"):
         read_run(tmp_path)
+
+
+def test_what_is_told_to_others_names_no_folder_of_the_machine():
+    told = replace(CONFIG, manifest=Path("/home/me/m.csv"), regions="/home/me/regions.csv").told()
+
+    assert told["regions"] == "regions.csv"
+    assert "/home/me" not in str(told)
+    assert told["seed"] == CONFIG.seed
