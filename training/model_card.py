@@ -73,12 +73,13 @@ def _left_out(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
     figures = evaluation.get("left_out")
     if figures is None:
         return ""
-    averaged = "" if figures["members"] or not card.data.get("members") else " of its first run, before it was averaged"
+    alone = card.data.get("members") and not figures["members"]
+    recipe = "The recipe of its first run, before it was averaged," if alone else "The same recipe,"
     stages = ", ".join(f"{stage['epochs']} at {stage['side']} px" for stage in figures["config"]["stages"])
     return f"""
 ## Places it never saw
 
-The same recipe{averaged}, trained once a fold without the origins of that fold (epochs: {stages}), on the
+{recipe} trained once a fold without the origins of that fold (epochs: {stages}), on the
 photos of just those origins: `python -m training leave-out`. A place of yours will lie between these figures and those
 above.
 
