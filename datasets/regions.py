@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from datasets.errors import RegionsInvalid
-from datasets.manifest import LabelledPhoto, Manifest, kind_of
+from datasets.manifest import LabelledPhoto, Manifest, Split, kind_of
 from datasets.rows import write_rows
 
 BOX_COLUMNS = ("left", "top", "right", "bottom")
@@ -22,11 +22,14 @@ Box = tuple[int, int, int, int]
 LEAST_REGION_SIDE = 48  # pixels; less shows nothing that could be told
 
 
-def read_regions(path: Path, manifest: Manifest) -> tuple[LabelledPhoto, ...]:
+def read_regions(path: Path, manifest: Manifest, split: Split = "train") -> tuple[LabelledPhoto, ...]:
     """The regions as photos of their own, of the split, source and origin of the photo they are in.
 
+    Args:
+        split: of the photos that the regions may be in.
+
     Raises:
-        RegionsInvalid: the file cannot be read, or a line does not fit a photo of the manifest's training split.
+        RegionsInvalid: the file cannot be read, or a line does not fit a photo of that split.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -37,7 +40,7 @@ def read_regions(path: Path, manifest: Manifest) -> tuple[LabelledPhoto, ...]:
         raise RegionsInvalid([f"{path}: cannot be read ({error}); give a file such as datasets/regions.csv"]) from error
     if columns != REGION_COLUMNS:
         raise RegionsInvalid([f"{path}:1: columns are {', '.join(columns)}, expected {', '.join(REGION_COLUMNS)}"])
-    photos = {photo.file: photo for photo in manifest.split("train")}
+    photos = {photo.file: photo for photo in manifest.split(split)}
     regions, wrong = [], []
     for number, row in rows:
         photo, box = photos.get(row["file"]), _box(row)
@@ -88,7 +91,7 @@ def _box(row: Mapping[str, str]) -> Box | None:
 
 def _wrong_with(row: Mapping[str, str], photo: LabelledPhoto | None, box: Box | None) -> str | None:
     if photo is None:
-        return f"{row['file']} is no training photo of the manifest; remove the line, or add the photo"
+        return f"{row['file']} is no photo of this split of the manifest; remove the line, or add the photo"
     if photo.sha256 and photo.sha256 != row["sha256"]:
         return f"{row['file']} has changed since its region was looked at; look again, then correct sha256"
     if box is None:

@@ -111,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
     regions.add_argument("--sheets", type=Path, required=True, metavar="FOLDER", help="pictures of what is proposed")
     regions.set_defaults(run_command=_regions)
 
+    parts = commands.add_parser("parts", help="what is said of looked-at parts of validation photos")
+    parts.add_argument("folder", type=Path, metavar="MODEL")
+    parts.add_argument("--manifest", type=Path, required=True)
+    parts.add_argument("--regions", type=Path, default=Path("datasets/regions_val.csv"), help="default %(default)s")
+    parts.set_defaults(run_command=_parts)
+
     release = commands.add_parser("release", help="give a measured model folder its place and put it to use")
     release.add_argument("folder", type=Path, metavar="MODEL")
     release.add_argument("--evaluation", type=Path, required=True, metavar="FOLDER", help="what evaluate wrote")
@@ -203,6 +209,12 @@ def _print_table(rows: list[list[str]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _parts(chosen: argparse.Namespace) -> None:
+    from training.parts import decide_parts, parts_table
+
+    _print_table(parts_table(decide_parts(chosen.folder, chosen.manifest, chosen.regions)))
 
 
 def _regions(chosen: argparse.Namespace) -> None:

@@ -42,6 +42,14 @@ def test_a_region_may_show_a_problem_itself(tmp_path, manifest):
     assert region.kind == "road_damage"
 
 
+def test_regions_of_another_split_are_read_when_asked_for(tmp_path, manifest):
+    path = regions_file(tmp_path, f"test.jpg,{'cd' * 32},0,0,100,100,")
+
+    (region,) = read_regions(path, manifest, "test")
+
+    assert region.split == "test"
+
+
 def test_what_is_written_is_read_again(tmp_path, manifest):
     regions = read_regions(
         regions_file(tmp_path, f"wall.jpg,{SHA},0,0,448,336,", f"wall.jpg,{SHA},0,0,99,99,graffiti"), manifest
@@ -53,8 +61,8 @@ def test_what_is_written_is_read_again(tmp_path, manifest):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (f"other.jpg,{SHA},0,0,100,100,", "no training photo"),
-        (f"test.jpg,{'cd' * 32},0,0,100,100,", "no training photo"),
+        (f"other.jpg,{SHA},0,0,100,100,", "no photo of this split"),
+        (f"test.jpg,{'cd' * 32},0,0,100,100,", "no photo of this split"),
         (f"wall.jpg,{'ef' * 32},0,0,100,100,", "has changed"),
         (f"wall.jpg,{SHA},0,0,ten,100,", "whole numbers"),
         (f"wall.jpg,{SHA},0,0", "whole numbers"),
