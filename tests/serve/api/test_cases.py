@@ -69,7 +69,9 @@ def test_a_case_of_dark_photos_is_for_a_person_and_keeps_why(service, report, da
 def test_a_dark_photo_counts_for_nothing_beside_a_usable_one(service, report, photo, dark_photo):
     alone, together = report(service, photo()).json(), report(service, dark_photo, photo()).json()
 
-    assert (together["verdict"], together["scores"]) == (alone["verdict"], alone["scores"])
+    assert together["scores"] == alone["scores"]
+    # what the dark photo might show is not ruled out by one that shows nothing
+    assert together["verdict"] == ("review" if alone["verdict"] == "no_problem" else alone["verdict"])
     assert [len(seen["quality"]) for seen in together["photos"]] == [1, 0]
 
 
