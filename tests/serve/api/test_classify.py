@@ -395,10 +395,9 @@ def test_a_full_queue_says_when_to_come_back_and_the_loop_stays_free(serve_with,
         time.sleep(0.01)
     time.sleep(0.1)
 
-    started = time.perf_counter()
     assert service.get("/health/live").status_code == 200
-    assert time.perf_counter() - started < 0.5
     assert service.get("/health/ready").status_code == 503
+    assert case.is_alive()  # all this was answered while the photos of the case were held
     answer = service.post(URL, files=form(photo(), photo()))
     refused(answer, 503, "overloaded")
     assert int(answer.headers["retry-after"]) >= 1
