@@ -129,6 +129,8 @@ class Run:
 
     config: TrainingConfig
     data_fingerprint: str
+    regions_sha256: str = ""
+    """Of the file of regions; empty without one."""
     members: tuple[TrainingConfig, ...] = ()
     """Of a soup: what each run in it was started with; `config` is that of the first."""
 
@@ -145,6 +147,7 @@ def read_run(folder: Path) -> Run:
         return Run(
             config=TrainingConfig.from_json(content["config"]),
             data_fingerprint=content["data_fingerprint"],
+            regions_sha256=content.get("regions_sha256", ""),
             members=tuple(TrainingConfig.from_json(member) for member in content.get("members", ())),
         )
     except FileNotFoundError as error:

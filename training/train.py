@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from datasets.manifest import NO_ISSUE, Manifest, read_manifest
 from datasets.regions import read_regions
-from model.card import WEIGHTS_FILE
+from model.card import WEIGHTS_FILE, file_sha256
 from model.files import replacing, write_json
 from training.augment import Augmentation
 from training.config import RUN_FILE, TrainingConfig, read_run
@@ -71,7 +71,8 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
             )
         packed_side = round(config.input_side * PACKED_MARGIN)
         if place.leads:
-            write_json({"config": config.to_json(), "data_fingerprint": manifest.fingerprint()}, run / RUN_FILE)
+            known = {"data_fingerprint": manifest.fingerprint(), "regions_sha256": _regions_sha256(config)}
+            write_json({"config": config.to_json(), **known}, run / RUN_FILE)
             pack_photos(train, packed_side, run / PACKED_FOLDER)
             pack_photos(val, config.input_side, run / PACKED_FOLDER)
         place.wait_for_others()
@@ -180,6 +181,12 @@ def _check_run(config: TrainingConfig, manifest: Manifest, run: Path, resume: bo
         raise TrainingError(f"{run}: was started with other {', '.join(changed)}; resume it with the same settings")
     if before.data_fingerprint != manifest.fingerprint():
         raise TrainingError(f"{run}: photos or labels of {config.manifest} have changed since; start another run")
+    if before.regions_sha256 != _regions_sha256(config):
+        raise TrainingError(f"{run}: {config.regions} has changed since; start another run")
+
+
+def _regions_sha256(config: TrainingConfig) -> str:
+    return file_sha256(Path(config.regions)) if config.regions else ""
 
 
 def _validate(

@@ -8,8 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from datasets.manifest import read_manifest
+from datasets.regions import as_region, write_regions
 from training import train
-from training.config import RUN_FILE, read_run
+from training.config import RUN_FILE, Stage, read_run
 from training.errors import TrainingError
 from training.train import CHECKPOINT_FILE, fit, masked_loss
 
@@ -113,3 +115,22 @@ def test_a_full_disk_is_one_error_and_leaves_no_half_checkpoint(config, tmp_path
     with pytest.raises(OSError, match="No space left"):
         fit(config, tmp_path / "run")
     assert not [path for path in (tmp_path / "run").iterdir() if "checkpoint" in path.name]
+
+
+def test_regions_are_learned_from_and_may_not_change_under_a_run(config, tmp_path):
+    first = read_manifest(config.manifest).split("train")[0]
+    regions = tmp_path / "regions.csv"
+    write_regions(tuple(as_region(first, (0, 0, 60 + place, 60)) for place in range(40)), regions)
+    with_regions = replace(config, stages=(Stage(side=32, epochs=1),), regions=str(regions))
+    run = tmp_path / "run"
+
+    fit(with_regions, run)
+
+    (told,) = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(told)["epoch"] == 1
+    steps = torch.load(run / CHECKPOINT_FILE, weights_only=True)["schedule"]["last_epoch"]
+    photos = len(read_manifest(config.manifest).split("train")) + 40
+    assert steps == photos // config.photos_per_step
+    write_regions((as_region(first, (0, 0, 50, 50)),), regions)
+    with pytest.raises(TrainingError, match=r"regions\.csv has changed since"):
+        fit(with_regions, run, resume=True)
