@@ -11,9 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from PIL import Image
+
 from datasets.errors import RegionsInvalid
 from datasets.manifest import LabelledPhoto, Manifest, Split, kind_of
 from datasets.rows import write_rows
+from model.preprocessing import read_photo
+
+VAL_REGIONS_FILE = Path(__file__).with_name("regions_val.csv")
+"""Of validation photos: no run learns from them, `python -m training parts` measures with them."""
 
 BOX_COLUMNS = ("left", "top", "right", "bottom")
 REGION_COLUMNS = ("file", "sha256", *BOX_COLUMNS, "shows")
@@ -65,6 +71,15 @@ def as_region(photo: LabelledPhoto, box: Box, shows: Sequence[str] = ()) -> Labe
             for label, shown in photo.labels.items()
         }
     return replace(photo, region=box, kind=kind_of(labels), labels=labels)
+
+
+def cut(region: LabelledPhoto) -> Image.Image:
+    """The part of its photo that a region is, upright, mode RGB.
+
+    Raises:
+        OSError, PhotoError: the photo cannot be read.
+    """
+    return read_photo(region.path.read_bytes()).crop(region.region)
 
 
 def write_regions(regions: tuple[LabelledPhoto, ...], path: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from datasets.errors import DatasetError
 from datasets.folds import FOLDS_FILE
 from datasets.manifest import SPLITS
+from datasets.regions import VAL_REGIONS_FILE
 from model.errors import ModelError
 from training.config import DEFAULT_STAGES, TrainingConfig, parse_stages
 from training.errors import TrainingError
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     left_out.set_defaults(run_command=_leave_out)
 
     mix = commands.add_parser("soup", help="the mean of several runs → a run; better on places never seen")
-    mix.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    mix.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="one named twice counts twice")
     mix.add_argument("--out", type=Path, required=True, metavar="RUN")
     mix.set_defaults(run_command=_soup)
 
@@ -114,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parts = commands.add_parser("parts", help="what is said of looked-at parts of validation photos")
     parts.add_argument("folder", type=Path, metavar="MODEL")
     parts.add_argument("--manifest", type=Path, required=True)
-    parts.add_argument("--regions", type=Path, default=Path("datasets/regions_val.csv"), help="default %(default)s")
+    parts.add_argument("--regions", type=Path, default=VAL_REGIONS_FILE, help="default %(default)s")
     parts.set_defaults(run_command=_parts)
 
     release = commands.add_parser("release", help="give a measured model folder its place and put it to use")

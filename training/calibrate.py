@@ -38,7 +38,7 @@ MOST_MISSED = 0.02  # of the photos that show the problem
 LEAST_POSITIVES = 5  # fewer say nothing about a threshold
 LEAST_SCALE = 1e-3  # stands for: higher logits do not mean that more photos show it
 RESAMPLES = 200
-PAGES = 160  # drawn to see what the network makes of them
+PROTOTYPE_PAGES = 160  # drawn to see what the network makes of them
 CANDIDATES = np.linspace(0.02, 0.98, 97)
 
 
@@ -101,10 +101,10 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17, leave_out: tupl
 
 
 def _page_features(classifier: Classifier, seed: int) -> npt.NDArray[np.float32] | None:
-    """(PAGES, 1280) of pages that were not learned from; None where the network learned from none."""
+    """(PROTOTYPE_PAGES, 1280) of pages that were not learned from; None where the network learned from none."""
     if not classifier.card.data.get("training", {}).get("pages"):
         return None
-    return classifier.look(draw_pages(PAGES, classifier.card.input_side, seed + 1))[1]
+    return classifier.look(draw_pages(PROTOTYPE_PAGES, classifier.card.input_side, seed + 1))[1]
 
 
 def fit_calibration(labels: npt.NDArray[np.floating], logits: npt.NDArray[np.floating]) -> Calibration:

@@ -17,9 +17,10 @@ from PIL import Image
 
 from datasets.manifest import LabelledPhoto
 from datasets.photos import for_each_photo
+from datasets.regions import cut
 from model.errors import PhotoError
 from model.files import replacing
-from model.preprocessing import RESIZE_RULE, prepare_photo, read_photo
+from model.preprocessing import RESIZE_RULE, prepare_photo
 from training.errors import TrainingError
 
 log = logging.getLogger(__name__)
@@ -70,8 +71,6 @@ def _write(photos: Sequence[LabelledPhoto], side: int, path: Path) -> None:
 
 def _pixels(photo: LabelledPhoto, side: int) -> npt.NDArray[np.uint8]:
     """(3, side, side) uint8 RGB of the photo, or of the region of it that is meant."""
-    data = photo.path.read_bytes()
     if photo.region is None:
-        return prepare_photo(data, side).pixels
-    part = read_photo(data).crop(photo.region).resize((side, side), Image.Resampling.BILINEAR)
-    return np.asarray(part).transpose(2, 0, 1)
+        return prepare_photo(photo.path.read_bytes(), side).pixels
+    return np.asarray(cut(photo).resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)

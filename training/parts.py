@@ -2,7 +2,7 @@
 
 The set has no whole photos of them, so no other figure shows whether they are taken for problems.
 
-    python -m training parts model/released/1.3.0 --manifest M --regions datasets/regions_val.csv
+    python -m training parts model/released/1.3.0 --manifest M
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 from datasets.manifest import NO_ISSUE, LabelledPhoto, read_manifest
 from datasets.photos import for_each_photo
-from datasets.regions import read_regions
+from datasets.regions import cut, read_regions
 from model.classifier import Classifier
 from model.decision import Decision, Verdict
 from model.errors import PhotoError
-from model.preprocessing import read_photo
 from training.metrics import proportion
 from training.retakes import encode_exactly
 from training.scoring import check_labels, unreadable
@@ -43,10 +42,10 @@ def decide_parts(folder: Path, manifest_path: Path, regions_path: Path) -> list[
 
     def decide(region: LabelledPhoto) -> Part:
         try:
-            part = encode_exactly(read_photo(region.path.read_bytes()).crop(region.region))
-            return Part(region, kinds[region.file], classifier.classify([part])[0].decision)
+            decision = classifier.classify([encode_exactly(cut(region))])[0].decision
         except (OSError, PhotoError) as error:
             raise unreadable(region, error) from error
+        return Part(region, kinds[region.file], decision)
 
     return for_each_photo(decide, read_regions(regions_path, manifest, "val"), "deciding")
 

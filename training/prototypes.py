@@ -17,12 +17,12 @@ from model.familiarity import Prototypes
 from training.scoring import ScoredPhotos
 
 PER_PROBLEM = 8  # prototypes; on the validation split of 1.1.0 32 and 64 told no more apart
-Features = npt.NDArray[np.float32]
-
 OF_NORMAL = 32
 OF_PAGES = 16
 MOST_UNFAMILIAR = 0.02
 MOST_FOREIGN = 0.002
+
+Features = npt.NDArray[np.float32]
 
 
 def choose_prototypes(learned: ScoredPhotos, pages: Features | None, seed: int) -> Prototypes | None:

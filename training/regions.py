@@ -15,10 +15,9 @@ from PIL import Image, ImageDraw
 
 from datasets.manifest import LabelledPhoto, Manifest, read_manifest
 from datasets.photos import for_each_photo
-from datasets.regions import LEAST_REGION_SIDE, Box, as_region, write_regions
+from datasets.regions import LEAST_REGION_SIDE, Box, as_region, cut, write_regions
 from model.classifier import Classifier
 from model.errors import PhotoError
-from model.preprocessing import read_photo
 from training.errors import TrainingError
 from training.scoring import unreadable
 
@@ -119,7 +118,7 @@ def _draw_sheets(regions: Sequence[LabelledPhoto]) -> Iterator[Image.Image]:
         pencil = ImageDraw.Draw(sheet)
         for place, region in enumerate(regions[start : start + each]):
             x, y = place % SHEET_COLUMNS * SHEET_SIDE, place // SHEET_COLUMNS * SHEET_SIDE
-            part = read_photo(region.path.read_bytes()).crop(region.region)
+            part = cut(region)
             scale = (SHEET_SIDE - 2) / max(part.size)
             sheet.paste(part.resize((max(1, int(part.width * scale)), max(1, int(part.height * scale)))), (x, y))
             line = str(start + place + 2)  # the header is line 1
