@@ -7,7 +7,7 @@ then answers the photos of just those origins. The test split stays out of it, s
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,22 @@ from model.files import write_json
 from training.calibrate import calibrate
 from training.config import TrainingConfig
 from training.export import export
-from training.metrics import average_precision, bootstrap, expected_calibration_error, precision_recall_f1, proportion
+from training.metrics import (
+    area_under_roc,
+    average_precision,
+    bootstrap,
+    expected_calibration_error,
+    false_positives_at,
+    precision_recall_f1,
+    proportion,
+)
 from training.scoring import DecidedPhotos, decide_photos, score_split
 from training.soup import soup
 from training.train import CHECKPOINT_FILE, fit
 
 LEFT_OUT_FILE = "left_out.json"
 SCORES_FILE = "left_out.npz"  # of one fold: names of the photos and their logits, to try other thresholds
+RECALL = 0.9  # at which the false alarms on normal photos are counted, whatever the threshold
 LEAST_POSITIVES = 20  # left-out photos that show a problem; an F1 of fewer says nothing
 
 
@@ -79,6 +88,7 @@ def _measure(answered: Mapping[Fold, DecidedPhotos], config: TrainingConfig, man
         _measure_fold(fold, left, replace(config, leave_out=fold.origins), manifest) for fold, left in answered.items()
     ]
     values = [fold["macro_f1"]["value"] for fold in folds]
+    problems = [problem for fold in folds for problem in fold["problems"].values()]
     counted = [fold["false_alarms"] for fold in folds]
     return {
         "config": config.told(),
@@ -86,6 +96,8 @@ def _measure(answered: Mapping[Fold, DecidedPhotos], config: TrainingConfig, man
         "macro_f1_mean": round(float(np.mean(values)), 4),
         "macro_f1_worst": min(values),
         "false_alarms": proportion(sum(c["found"] for c in counted), sum(c["photos"] for c in counted)).to_json(),
+        "recall": RECALL,
+        **{name: _mean(problem[name] for problem in problems) for name in ("auroc", "false_alarms_at_recall")},
         "expected_calibration_error": _calibration_errors(answered, config, manifest),
         "folds": folds,
     }
@@ -109,12 +121,22 @@ def _measure_fold(fold: Fold, left: DecidedPhotos, config: TrainingConfig, manif
 
 
 def _measure_problem(left: DecidedPhotos, column: int) -> dict[str, Any]:
+    """Of the left-out photos; `auroc` and `false_alarms_at_recall` compare with normal photos, by logits."""
     labels, found = left.labels[:, column], left.found[:, column]
+    logits = left.scored.logits[:, column]
+    shown, normal = logits[labels == 1], logits[left.scored.of_kind(NO_ISSUE)]
     precision, recall, f1 = precision_recall_f1(labels, found)
     figures = {"precision": precision, "recall": recall, "f1": f1}
     figures["average_precision"] = average_precision(labels, left.scores[:, column])
+    figures["auroc"] = area_under_roc(shown, normal)
+    figures["false_alarms_at_recall"] = false_positives_at(shown, normal, RECALL)
     known = {name: None if math.isnan(value) else round(value, 4) for name, value in figures.items()}
     return {"positives": _positives(left, column)} | known
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(float(np.mean(known)), 4) if known else None
 
 
 def _learned(config: TrainingConfig, manifest: Manifest) -> list[int]:

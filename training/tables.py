@@ -109,16 +109,19 @@ def mistake_table(mistakes: Mapping[str, Any]) -> Table:
 
 def left_out_table(figures: Mapping[str, Any]) -> Table:
     """One row a fold and problem, on the origins that were left out; then all folds together."""
-    rows = [["fold", "macro F1", "false alarms", "problem", "shown in", "precision", "recall", "F1", "AP"]]
+    rows = [["fold", "macro F1", "false alarms", "problem", "shown in", "precision", "recall", "F1", "AP", "AUROC"]]
+    rows[0].append(f"false alarms at recall {figures['recall']}")
+    names = ("precision", "recall", "f1", "average_precision", "auroc", "false_alarms_at_recall")
     for fold in figures["folds"]:
         fold_cells = [fold["name"], interval_text(fold["macro_f1"]), interval_text(fold["false_alarms"])]
         for label, problem in fold["problems"].items():
-            parts = [_number(problem[name]) for name in ("precision", "recall", "f1", "average_precision")]
+            parts = [_number(problem[name]) for name in names]
             rows.append([*fold_cells, label, str(problem["positives"]), *parts])
             fold_cells = ["", "", ""]
     mean, worst = figures["macro_f1_mean"], figures["macro_f1_worst"]
     alarms = interval_text(figures["false_alarms"])
-    return [*rows, [f"mean {mean:.3f}, worst {worst:.3f}", "", alarms, *[""] * 6]]
+    ranked = [_number(figures[name]) for name in names[-2:]]
+    return [*rows, [f"mean {mean:.3f}, worst {worst:.3f}", "", alarms, *[""] * 6, *ranked]]
 
 
 def said_name(said: str) -> str:

@@ -76,6 +76,27 @@ def test_figures_are_written_and_add_up(measured):
     assert len(rows) == 2 + sum(len(fold["problems"]) for fold in figures["folds"])
 
 
+def test_false_alarms_at_recall_are_the_normal_photos_above_nine_in_ten_that_show_it(measured, places):
+    figures, out = measured
+    manifest = read_manifest(places[0].manifest)
+    known = {photo.file: photo for photo in manifest.photos}
+    shares = []
+    for fold in figures["folds"]:
+        stored = np.load(out / fold["name"] / SCORES_FILE)
+        photos = [known[file] for file in stored["files"]]
+        normal = np.array([photo.kind == "no_issue" for photo in photos])
+        for label, problem in fold["problems"].items():
+            logits = stored["logits"][:, manifest.labels.index(label)]
+            shown = np.sort(logits[[photo.labels[label] is True for photo in photos]])
+            assert problem["false_alarms_at_recall"] == pytest.approx(
+                (logits[normal] >= shown[int(0.1 * len(shown))]).mean(), abs=1e-4
+            )
+            shares.append(problem["false_alarms_at_recall"])
+
+    assert figures["recall"] == 0.9
+    assert figures["false_alarms_at_recall"] == pytest.approx(np.mean(shares), abs=1e-4)
+
+
 def test_what_was_trained_is_not_trained_again(measured, places, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("a finished fold was trained again")
