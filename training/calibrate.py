@@ -2,10 +2,9 @@
 
 Platt scaling turns logits into probabilities. Then, for each problem:
 
-- `upper`, from which a problem is found. What a threshold is worth is its F1, averaged over resamples of the photos,
-  less FALSE_ALARM_WEIGHT times the share of normal photos that would be called this problem. Of all thresholds within
-  one standard error of the best (Breiman et al. 1984), the one nearest to 0.5: where the photos cannot tell, the
-  calibrated score speaks for itself, and no single photo decides.
+- `upper`, from which a problem is found. What a threshold is worth is its F1 less FALSE_ALARM_WEIGHT times the share of
+  normal photos that would be called this problem, as the mean over resamples of the photos, so that no single photo
+  decides. It is the threshold that is worth most; where several are, the middle one.
 - `lower`, from which a person should look: the highest score that leaves at most MOST_MISSED of the photos that show
   the problem below it, and no more than half of `upper`, so that there is always room for doubt.
 
@@ -138,7 +137,6 @@ def choose_threshold(
     if len(normal_scores):
         worth -= FALSE_ALARM_WEIGHT * (normal_scores[:, None] >= CANDIDATES).mean(axis=0)
     mean = worth.mean(axis=0)
-    as_good = mean >= mean.max() - worth[:, mean.argmax()].std()
-    upper = float(CANDIDATES[np.argmin(np.where(as_good, np.abs(CANDIDATES - 0.5), np.inf))])
+    upper = float(np.median(CANDIDATES[mean >= mean.max() - 1e-9]))
     lower = float(np.quantile(scores[labels == 1], MOST_MISSED, method="lower"))
     return Threshold(lower=round(min(lower, upper / 2), 4), upper=round(upper, 4))
