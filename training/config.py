@@ -25,7 +25,7 @@ class Stage:
             raise TrainingError(f"a stage needs side >= 32 and epochs >= 1, found {self.side}:{self.epochs}")
 
 
-DEFAULT_STAGES = (Stage(side=160, epochs=7), Stage(side=192, epochs=2), Stage(side=224, epochs=4))
+DEFAULT_STAGES = (Stage(side=160, epochs=4), Stage(side=224, epochs=3), Stage(side=256, epochs=2))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,9 @@ class TrainingConfig:
     manifest: Path
     stages: tuple[Stage, ...] = DEFAULT_STAGES
     photos_per_step: int = 32  # over all processes together
-    peak_learning_rate: float = 4e-4  # of the ImageNet layers, reached after warm-up, then cosine to zero
-    head_learning_rate_factor: float = 5.0  # the last layer starts from nothing
+    probe: float = 5e-4  # inverse regularisation of the regression that the last layer starts from; 0: from nothing
+    peak_learning_rate: float = 3e-4  # of the ImageNet layers, reached after warm-up, then cosine to zero
+    head_learning_rate_factor: float = 2.0  # the last layer is the only one that has not seen ImageNet
     warmup_fraction: float = 0.08  # of all optimiser steps
     frozen_blocks: int = 8  # of the network's 16, counted from the photo: they stay as ImageNet made them
     weight_decay: float = 0.02
@@ -62,6 +63,8 @@ class TrainingConfig:
         ):
             if not low <= getattr(self, name) <= high:
                 raise TrainingError(f"{name} must be in [{low}, {high}], found {getattr(self, name)}")
+        if self.probe < 0:
+            raise TrainingError(f"probe must be at least 0, found {self.probe}")
         if not 0 <= self.frozen_blocks <= BLOCKS:
             raise TrainingError(f"frozen_blocks must be in [0, {BLOCKS}], found {self.frozen_blocks}")
         if self.photos_per_step < 2:

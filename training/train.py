@@ -38,6 +38,7 @@ from training.packing import pack_photos
 from training.pages import draw_pages
 from training.photos import TrainingPhotos
 from training.place import join_run
+from training.probe import fit_last_layer
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
 
         learner = Learner(config, len(manifest.labels), steps_per_epoch * config.epochs, place.device)
         finished = learner.load_checkpoint(run / CHECKPOINT_FILE, place.device) if resume else 0
+        if config.probe and not resume:
+            fit_last_layer(learner.network, packed, labels, config.input_side, config.probe)
         network: nn.Module = learner.network
         if place.world > 1:
             network = nn.parallel.DistributedDataParallel(network)

@@ -1,0 +1,56 @@
+"""The last layer that a run starts from: it tells apart what the features can tell, and nothing else has moved."""
+
+import numpy as np
+import pytest
+import torch
+
+from model.network import Network
+from training.probe import UNSEEN_LOGIT, fit_last_layer
+
+SIDE = 48
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """(24, 3, 60, 60): the first half dark, the second half bright, all with noise."""
+    rng = np.random.default_rng(3)
+    noise = rng.integers(0, 60, size=(24, 3, 60, 60), dtype=np.uint8)
+    noise[12:] += 180
+    return noise
+
+
+@pytest.fixture(scope="module")
+def fitted(pictures):
+    torch.manual_seed(3)
+    network = Network(3)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    labels = np.zeros((24, 3), dtype=np.float32)
+    labels[12:, 0] = 1  # bright
+    labels[:12, 1] = 1  # dark, but nobody judged the last four
+    labels[-4:, 1] = np.nan
+    fit_last_layer(network, pictures, labels, SIDE, strength=0.1)
+    return network, before
+
+
+def test_the_last_layer_tells_apart_what_the_features_tell(fitted, pictures):
+    network, _ = fitted
+    shown = torch.nn.functional.interpolate(torch.from_numpy(pictures).float(), SIDE)
+    with torch.inference_mode():
+        bright, dark, _ = network.eval()(shown).T
+
+    assert bright[12:].min() > bright[:12].max()
+    assert dark[:12].min() > dark[12:].max()
+
+
+def test_a_problem_that_no_photo_shows_starts_as_unlikely_everywhere(fitted):
+    layer = fitted[0].classify
+
+    assert not layer.weight[2].any()
+    assert layer.bias[2].item() == pytest.approx(UNSEEN_LOGIT)
+
+
+def test_nothing_but_the_last_layer_moves(fitted):
+    network, before = fitted
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+
+    assert changed == {"classify.weight", "classify.bias"}

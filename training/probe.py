@@ -1,0 +1,67 @@
+"""A last layer to start from: logistic regression on the features of the network as it is, before anything else moves.
+
+Fine-tuning from a random last layer first bends the features to it, and bends them most where photos look like those
+it learns from; a fitted one leaves them as they were and does better on places never seen (Kumar et al. 2022). Runs
+that start from the same one also end close enough to each other for their mean to be a good network.
+"""
+
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from torchvision.transforms.v2.functional import resize
+
+from model.network import Network
+
+PHOTOS_AT_ONCE = 64
+UNSEEN_LOGIT = -4.0  # of a problem that no photo shows: about 2 %
+
+Floats = npt.NDArray[np.floating]
+
+
+def fit_last_layer(
+    network: Network, packed: npt.NDArray[np.uint8], labels: npt.NDArray[np.float32], side: int, strength: float
+) -> None:
+    """Set `network.classify` to one logistic regression a problem; everything else of the network stays.
+
+    Args:
+        packed: (photos, 3, packed side, packed side) uint8 RGB.
+        labels: (photos, labels) 1, 0, or NaN where nobody judged.
+        side: pixels at which the photos are shown.
+        strength: inverse of the regularisation of standardised features (scikit-learn's C).
+    """
+    features = _features(network, packed, side)
+    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
+    standard = (features - mean) / deviation
+    layer = network.classify
+    with torch.no_grad():
+        for column in range(labels.shape[1]):
+            judged = ~np.isnan(labels[:, column])
+            weight, bias = _regress(standard[judged], labels[judged, column], strength)
+            layer.weight[column] = torch.from_numpy(weight / deviation)
+            layer.bias[column] = bias - float(weight / deviation @ mean)
+
+
+def _features(network: Network, packed: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float64]:
+    """(photos, 1280) of whole photos, unchanged."""
+    device = network.classify.weight.device
+    network.eval()
+    seen = []
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+        for start in range(0, len(packed), PHOTOS_AT_ONCE):
+            pixels = resize(torch.from_numpy(packed[start : start + PHOTOS_AT_ONCE].copy()), [side, side])
+            seen.append(network.features(pixels.to(device, memory_format=torch.channels_last)).float().cpu())
+    return torch.cat(seen).double().numpy()
+
+
+def _regress(features: Floats, labels: Floats, strength: float) -> tuple[Floats, float]:
+    """Weights and bias; none and UNSEEN_LOGIT where all photos show the same."""
+    if len(np.unique(labels)) < 2:
+        return np.zeros(features.shape[1]), UNSEEN_LOGIT
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a start, not a result
+        model = LogisticRegression(C=strength, max_iter=100).fit(features, labels)
+    return model.coef_[0], float(model.intercept_[0])
