@@ -20,10 +20,10 @@ def soup(runs: Sequence[Path], out: Path) -> Path:
     """Write the mean of finished runs into `out`, a run that can be exported.
 
     Args:
-        runs: folders of runs; after the first, also of released models.
+        runs: folders of runs; after the first, also of released models. The mean takes photos of the first's side.
 
     Raises:
-        TrainingError: no run, one that is not finished, or runs that differ in photos, start or input side.
+        TrainingError: no run, one that is not finished, or runs that differ in photos or start.
     """
     if not runs:
         raise TrainingError("a soup needs at least one run")
@@ -34,7 +34,7 @@ def soup(runs: Sequence[Path], out: Path) -> Path:
             raise TrainingError(
                 f"{run / WEIGHTS_FILE} is missing: finish the run with: python -m training fit --resume"
             )
-        for name in ("start", "input_side", "leave_out"):
+        for name in ("start", "leave_out"):
             found, expected = getattr(member.config, name), getattr(first.config, name)
             if found != expected:
                 raise TrainingError(
@@ -60,7 +60,8 @@ def _read_member(folder: Path, first: Run) -> Run:
         "manifest": str(first.config.manifest),
         "frozen_blocks": 0,
         "mosaics": 0.0,
-    }  # cards before 1.2.0
+        "probe": 0.0,
+    }  # of cards before 1.2.0, the last before 1.4.0
     return Run(
         config=TrainingConfig.from_json(unsaid | dict(data["training"])), data_fingerprint=str(data["fingerprint"])
     )

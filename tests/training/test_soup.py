@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from model.card import WEIGHTS_FILE, save_card
 from model.files import write_json
 from tests.training.decided import CARD
-from training.config import RUN_FILE, read_run
+from training.config import RUN_FILE, Stage, read_run
 from training.errors import TrainingError
 from training.soup import soup
 
@@ -75,3 +75,13 @@ def test_an_unfinished_run_is_refused(config, tmp_path):
 
     with pytest.raises(TrainingError, match="finish the run"):
         soup([run], tmp_path / "soup")
+
+
+def test_the_mean_takes_photos_of_the_first_runs_side(config, tmp_path):
+    coarse = replace(config, stages=(Stage(side=32, epochs=1),))
+    runs = [make_run(tmp_path / "a", config, 1.0), make_run(tmp_path / "b", coarse, 3.0)]
+
+    weights = load_file(soup(runs, tmp_path / "soup"))
+
+    assert weights["weight"].tolist() == [2, 2]
+    assert read_run(tmp_path / "soup").config.input_side == 48
