@@ -166,13 +166,20 @@ def _measure_verdicts(said: Sequence[Decision], normal: npt.NDArray[np.bool_]) -
 
 
 def _measure_stability(decisions: Mapping[Change, Sequence[Decision]], retakes: Sequence[str]) -> dict[str, Any]:
-    """The share of photos of which the same is said: of each retake, and of all."""
-    same = {
-        name: [
-            (one.verdict, set(one.problems)) == (other.verdict, set(other.problems))
-            for one, other in zip(decisions[UNCHANGED], decisions[name, 0], strict=True)
+    """Of each retake, and of all: the share of photos with the same verdict, and with the same problems in it too."""
+    verdict, problems = {}, {}
+    for name in retakes:
+        pairs = list(zip(decisions[UNCHANGED], decisions[name, 0], strict=True))
+        verdict[name] = [one.verdict is other.verdict for one, other in pairs]
+        problems[name] = [
+            one.verdict is other.verdict and set(one.problems) == set(other.problems) for one, other in pairs
         ]
-        for name in retakes
+    for same in (verdict, problems):
+        same["all"] = [all(each) for each in zip(*same.values(), strict=True)]
+    return {
+        name: {
+            "verdict": proportion(sum(verdict[name]), len(verdict[name])).to_json(),
+            "verdict_and_problems": proportion(sum(problems[name]), len(problems[name])).to_json(),
+        }
+        for name in verdict
     }
-    same["all"] = [all(each) for each in zip(*same.values(), strict=True)]
-    return {name: proportion(sum(each), len(each)).to_json() for name, each in same.items()}

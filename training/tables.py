@@ -92,9 +92,12 @@ def robustness_table(robustness: Mapping[str, Any]) -> Table:
 
 def stability_table(robustness: Mapping[str, Any]) -> Table:
     """One row a way of sending or framing the same photo."""
-    rows = [["the same photo", "", "same said of"]]
+    rows = [["the same photo", "", "same verdict", "same verdict and problems"]]
     for group, shares in robustness["stability"].items():
-        rows += [[group, name.replace("_", " "), interval_text(share)] for name, share in shares.items()]
+        rows += [
+            [group, name.replace("_", " "), *(interval_text(share[of]) for of in ("verdict", "verdict_and_problems"))]
+            for name, share in shares.items()
+        ]
     return rows
 
 

@@ -43,8 +43,9 @@ def test_the_file_says_what_was_measured(measured, manifest):
     assert set(robustness["mean"]) == {"1", "3"}
     assert set(robustness["stability"]["encodings"]) == {*ENCODINGS, "all"}
     assert set(robustness["stability"]["framings"]) == {*FRAMINGS, "all"}
-    shares = [share["value"] for share in robustness["stability"]["framings"].values()]
-    assert shares[-1] == min(shares)
+    for of in ("verdict", "verdict_and_problems"):
+        shares = [share[of]["value"] for share in robustness["stability"]["framings"].values()]
+        assert shares[-1] == min(shares)
 
 
 def test_the_file_is_accepted_for_its_own_model_and_photos_alone(measured):
@@ -112,18 +113,17 @@ def test_shares_are_of_the_same_resamples():
     assert figures["mean"]["3"]["share_of_unchanged"]["value"] == pytest.approx((9 + 1.5) / 10)
 
 
-def test_stability_counts_verdict_and_problems():
+def test_stability_counts_verdicts_and_the_problems_in_them():
     def say(verdict, *problems):
         return Decision(verdict=verdict, problems=problems, scores={})
 
     before = [say(Verdict.PROBLEM, "graffiti", "road_damage"), say(Verdict.REVIEW), say(Verdict.NO_PROBLEM)]
     turned = [say(Verdict.PROBLEM, "road_damage", "graffiti"), say(Verdict.REVIEW), say(Verdict.REVIEW)]
-    decisions = {UNCHANGED: before, ("jpeg_85", 0): before, ("jpeg_70", 0): turned}
+    fewer = [say(Verdict.PROBLEM, "graffiti"), say(Verdict.REVIEW), say(Verdict.NO_PROBLEM)]
+    decisions = {UNCHANGED: before, ("jpeg_85", 0): before, ("jpeg_70", 0): turned, ("webp_80", 0): fewer}
 
-    shares = robustness_module._measure_stability(decisions, ["jpeg_85", "jpeg_70"])
+    shares = robustness_module._measure_stability(decisions, ["jpeg_85", "jpeg_70", "webp_80"])
 
-    assert [share["value"] for share in shares.values()] == [
-        1.0,
-        pytest.approx(2 / 3, abs=1e-4),
-        pytest.approx(2 / 3, abs=1e-4),
-    ]
+    two, one = pytest.approx(2 / 3, abs=1e-4), pytest.approx(1 / 3, abs=1e-4)
+    assert [share["verdict"]["value"] for share in shares.values()] == [1.0, two, 1.0, two]
+    assert [share["verdict_and_problems"]["value"] for share in shares.values()] == [1.0, two, two, one]
