@@ -23,12 +23,12 @@ RESIZE_RULE = "squash-bilinear"
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
 MIN_SIDE = 32
 MAX_PIXELS = 64_000_000
-REDUCTIONS = (8, 4, 2)
-LEAST_REDUCED_PIXELS = 14
+LEAST_REDUCED_PIXELS = {8: 11, 4: 11, 2: 14}
 LEAST_REDUCED_SIDE = 2.5
-"""A JPEG is decoded at the strongest of these reductions that leaves this many times the pixels and this many times the
-side that the network takes. That is within mean 0.25 and p99 1 grey level of full decoding; at twice the side it would
-be up to 0.7 and 4 (tests/model/test_preprocessing.py holds it at the limits)."""
+"""A JPEG is decoded at the strongest reduction that leaves this many times the pixels and this many times the side that
+the network takes, and that divides both its sides: elsewhere the reduced picture would reach beyond the photo and shift
+what is in it. That is within mean 0.25 and p99 1 grey level of full decoding; at twice the side it would be up to 0.7
+and 4, with sides that are not divided up to 1.9 and 9 (tests/model/test_preprocessing.py holds it at the limits)."""
 
 _COPY_QUALITY = 88
 _DECODING_ERRORS = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, MemoryError)
@@ -164,9 +164,10 @@ def _decode_upright(image: Image.Image, side: int | None) -> Image.Image:
 
 def _reduction(size: tuple[int, int], side: int) -> int:
     width, height = size
-    for reduction in REDUCTIONS:
-        enough_pixels = width * height >= LEAST_REDUCED_PIXELS * (side * reduction) ** 2
-        if enough_pixels and min(width, height) >= LEAST_REDUCED_SIDE * side * reduction:
+    for reduction, least_pixels in LEAST_REDUCED_PIXELS.items():
+        enough_pixels = width * height >= least_pixels * (side * reduction) ** 2
+        enough_side = min(width, height) >= LEAST_REDUCED_SIDE * side * reduction
+        if enough_pixels and enough_side and width % reduction == height % reduction == 0:
             return reduction
     return 1
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from model.errors import NotAPhoto, PhotoTooManyPixels, PhotoTooSmall, PhotoTruncated
 from model.likeness import signatures
-from model.preprocessing import check_photo, copy_photo, prepare_photo, read_photo, shrink
+from model.preprocessing import _reduction, check_photo, copy_photo, prepare_photo, read_photo, shrink
 
 SIDE = 224
 
@@ -38,18 +38,35 @@ def encode(image, file_format="JPEG", **options):
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(4000, 3000), (3360, 3360), (2520, 1120), (1680, 1680), (1200, 900), (448, 300)]
+    ("width", "height"),
+    [(4000, 3000), (3944, 2240), (2988, 2960), (3243, 2973), (2510, 1120), (1902, 1480), (1200, 900), (448, 300)],
 )
-def test_decoding_at_reduced_scale_equals_full_decoding(width, height):
+@pytest.mark.parametrize("side", [SIDE, 256])
+def test_decoding_at_reduced_scale_equals_full_decoding(width, height, side):
     photo = encode(draw_scene(width, height), quality=90)
 
-    prepared = prepare_photo(photo, SIDE)
+    prepared = prepare_photo(photo, side)
 
-    full = Image.open(io.BytesIO(photo)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    full = Image.open(io.BytesIO(photo)).convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
     difference = np.abs(prepared.pixels.astype(int) - np.asarray(full).transpose(2, 0, 1))
     assert difference.mean() <= 0.25
     assert np.percentile(difference, 99) <= 1
     assert (prepared.width, prepared.height) == (width, height)
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "reduction"),
+    [
+        pytest.param((4000, 3000), 224, 4, id="12 MP"),
+        pytest.param((3000, 4000), 256, 4, id="12 MP upright, larger network"),
+        pytest.param((8000, 6000), 256, 8, id="48 MP"),
+        pytest.param((4002, 3002), 224, 2, id="divided by 2 alone"),
+        pytest.param((4001, 3000), 224, 1, id="not divided"),
+        pytest.param((1440, 1080), 256, 1, id="reduced by a chat program"),
+    ],
+)
+def test_a_photo_is_decoded_as_small_as_the_network_and_its_sides_allow(size, side, reduction):
+    assert _reduction(size, side) == reduction
 
 
 @pytest.mark.parametrize(("width", "height"), [(4000, 3000), (448, 300), (120, 400)])
