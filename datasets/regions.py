@@ -3,7 +3,8 @@
 What a set lacks is often inside it: the plain wall beside the tag, the sound asphalt beside the pothole, the water
 without the car in it, taken by the same camera in the same street. A network that learns from them cannot take the wall
 for the tag. One CSV line each, `file, sha256, left, top, right, bottom, shows`: pixels of the upright photo, and which
-problems the region shows, separated by blanks; mostly none. A person has looked at every one.
+problems the region shows, separated by blanks; mostly none. Where it shows one, `-problem` says of another that it was
+looked for and is not there. A person has looked at every one.
 """
 
 import csv
@@ -53,21 +54,24 @@ def read_regions(path: Path, manifest: Manifest, split: Split = "train") -> tupl
         if (what := _wrong_with(row, photo, box)) or photo is None or box is None:
             wrong.append(f"{path}:{number}: {what}")
         else:
-            regions.append(as_region(photo, box, (row["shows"] or "").split()))
+            said = (row["shows"] or "").split()
+            absent = [word.removeprefix("-") for word in said if word.startswith("-")]
+            regions.append(as_region(photo, box, [word for word in said if not word.startswith("-")], absent))
     if wrong:
         raise RegionsInvalid(wrong)
     return tuple(regions)
 
 
-def as_region(photo: LabelledPhoto, box: Box, shows: Sequence[str] = ()) -> LabelledPhoto:
+def as_region(photo: LabelledPhoto, box: Box, shows: Sequence[str] = (), absent: Sequence[str] = ()) -> LabelledPhoto:
     """The rectangle (left, top, right, bottom) of a photo, in pixels, as a photo that shows just these problems.
 
-    Where it shows one, nobody has judged it for the others that its photo shows or was not judged for.
+    Where it shows one, nobody has judged it for the others that its photo shows or was not judged for, but for those
+    that are said to be `absent`.
     """
     labels: dict[str, bool | None] = dict.fromkeys(photo.labels, False)
     if shows:
         labels = {
-            label: True if label in shows else (None if shown is not False else False)
+            label: True if label in shows else (None if shown is not False and label not in absent else False)
             for label, shown in photo.labels.items()
         }
     return replace(photo, region=box, kind=kind_of(labels), labels=labels)
@@ -89,11 +93,16 @@ def write_regions(regions: tuple[LabelledPhoto, ...], path: Path) -> Path:
             photo.file,
             photo.sha256,
             *map(str, photo.region or ()),
-            " ".join(label for label in photo.labels if photo.labels[label]),
+            " ".join(_said(photo.labels)),
         ]
         for photo in regions
     ]
     return write_rows(path, REGION_COLUMNS, rows)
+
+
+def _said(labels: Mapping[str, bool | None]) -> list[str]:
+    shows = [label for label, shown in labels.items() if shown]
+    return [*shows, *(f"-{label}" for label, shown in labels.items() if shown is False)] if shows else []
 
 
 def _box(row: Mapping[str, str]) -> Box | None:
@@ -111,7 +120,7 @@ def _wrong_with(row: Mapping[str, str], photo: LabelledPhoto | None, box: Box | 
         return f"{row['file']} has changed since its region was looked at; look again, then correct sha256"
     if box is None:
         return f"{', '.join(BOX_COLUMNS)} must be whole numbers of pixels"
-    if unknown := set((row["shows"] or "").split()) - set(photo.labels):
+    if unknown := {word.removeprefix("-") for word in (row["shows"] or "").split()} - set(photo.labels):
         return f"shows {', '.join(unknown)}, expected problems of the manifest: {', '.join(photo.labels)}, or nothing"
     left, top, right, bottom = box
     width, height = photo.width or right, photo.height or bottom

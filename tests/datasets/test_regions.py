@@ -42,6 +42,14 @@ def test_a_region_may_show_a_problem_itself(tmp_path, manifest):
     assert region.kind == "road_damage"
 
 
+def test_a_problem_that_was_looked_for_in_a_region_and_not_found_is_judged(tmp_path, manifest):
+    (region,) = read_regions(regions_file(tmp_path, f"wall.jpg,{SHA},0,0,448,336,graffiti -road_damage"), manifest)
+
+    assert manifest.photos[0].labels == {"graffiti": True, "road_damage": None}
+    assert region.labels == {"graffiti": True, "road_damage": False}
+    assert region.kind == "graffiti"
+
+
 def test_regions_of_another_split_are_read_when_asked_for(tmp_path, manifest):
     path = regions_file(tmp_path, f"test.jpg,{'cd' * 32},0,0,100,100,")
 
@@ -52,7 +60,13 @@ def test_regions_of_another_split_are_read_when_asked_for(tmp_path, manifest):
 
 def test_what_is_written_is_read_again(tmp_path, manifest):
     regions = read_regions(
-        regions_file(tmp_path, f"wall.jpg,{SHA},0,0,448,336,", f"wall.jpg,{SHA},0,0,99,99,graffiti"), manifest
+        regions_file(
+            tmp_path,
+            f"wall.jpg,{SHA},0,0,448,336,",
+            f"wall.jpg,{SHA},0,0,99,99,graffiti",
+            f"wall.jpg,{SHA},0,0,98,98,graffiti -road_damage",
+        ),
+        manifest,
     )
 
     assert read_regions(write_regions(regions, tmp_path / "again.csv"), manifest) == regions
@@ -67,6 +81,7 @@ def test_what_is_written_is_read_again(tmp_path, manifest):
         (f"wall.jpg,{SHA},0,0,ten,100,", "whole numbers"),
         (f"wall.jpg,{SHA},0,0", "whole numbers"),
         (f"wall.jpg,{SHA},0,0,100,100,tags", "shows tags, expected problems"),
+        (f"wall.jpg,{SHA},0,0,100,100,graffiti -holes", "shows holes, expected problems"),
         (f"wall.jpg,{SHA},400,0,500,100,", "not within the photo of 448 x 336"),
         (f"wall.jpg,{SHA},-1,0,100,100,", "not within"),
         (f"wall.jpg,{SHA},100,0,50,100,", "less than 48 pixels"),
