@@ -73,8 +73,10 @@ def _left_out(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
     figures = evaluation.get("left_out")
     if figures is None:
         return ""
-    alone = card.data.get("members") and not figures["members"]
-    recipe = "The recipe of its first run, before it was averaged," if alone else "The same recipe,"
+    averaged = card.data.get("members") and not figures["members"]
+    goes_on = card.data.get("training", {}).get("start") != figures["config"]["start"]
+    first = "The recipe of its first run, before it was averaged or learned further,"
+    recipe = first if averaged or goes_on else "The same recipe,"
     stages = ", ".join(f"{stage['epochs']} at {stage['side']} px" for stage in figures["config"]["stages"])
     return f"""
 ## Places it never saw
