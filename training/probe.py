@@ -18,6 +18,7 @@ from model.network import Network
 
 PHOTOS_AT_ONCE = 64
 UNSEEN_LOGIT = -4.0  # of a problem that no photo shows: about 2 %
+LEAST_DEVIATION = 0.1  # of the mean one: what hardly ever stirs in these photos may not weigh thousands when it does
 
 Floats = npt.NDArray[np.floating]
 
@@ -34,7 +35,8 @@ def fit_last_layer(
         strength: inverse of the regularisation of standardised features (scikit-learn's C).
     """
     features = _features(network, packed, side)
-    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    deviation = np.maximum(deviation, LEAST_DEVIATION * deviation.mean())
     standard = (features - mean) / deviation
     layer = network.classify
     with torch.no_grad():

@@ -141,7 +141,7 @@ def test_both_precisions_of_the_model_in_use_say_nearly_the_same():
     side = exact.card.input_side
     rng = np.random.default_rng(3)
     coarse = rng.integers(0, 256, (8, 3, 7, 7), dtype=np.uint8)
-    pixels = np.kron(coarse, np.ones((1, 1, side // 7, side // 7), dtype=np.uint8))
+    pixels = np.kron(coarse, np.ones((1, 1, side // 7 + 1, side // 7 + 1), dtype=np.uint8))[:, :, :side, :side]
 
     difference = np.abs(exact.scores(pixels) - integer.scores(pixels))
 
@@ -157,7 +157,8 @@ def test_a_processor_without_vnni_gets_the_network_in_floating_point(tmp_path, m
     assert has_vnni(tmp_path / "new")
 
     monkeypatch.setattr(classifier_module, "has_vnni", lambda: False)
-    pixels = np.full((1, 3, 224, 224), 90, dtype=np.uint8)
+    side = load_card(current_release()).input_side
+    pixels = np.full((1, 3, side, side), 90, dtype=np.uint8)
     served = Classifier.load(current_release()).logits(pixels)
     assert np.array_equal(served, Classifier.load(current_release(), precision="fp32").logits(pixels))
 

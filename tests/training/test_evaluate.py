@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from datasets.drawn import draw_set
 from datasets.manifest import read_manifest, write_manifest
+from model.card import Threshold, load_card, save_card
 from model.classifier import current_release
 from training.errors import TrainingError
 from training.evaluate import EVALUATION_FILE, evaluate
@@ -91,7 +93,15 @@ def test_the_page_needs_nothing_beside_it(page):
     assert "file:" not in page
 
 
-def test_only_the_page_holds_photos_and_those_are_small(out, page, evaluation):
+def test_only_the_page_holds_photos_and_those_are_small(manifest, tmp_path):
+    """By a model that never finds anything, and is wrong wherever a photo shows something."""
+    silent, out = tmp_path / "silent", tmp_path / "evaluation"
+    shutil.copytree(current_release(), silent)
+    card = load_card(silent)
+    never = {label: Threshold(lower=1, upper=1) for label in card.labels}
+    save_card(replace(card, thresholds=never, familiar=None), silent)
+    evaluation = evaluate(silent, manifest, "val", out)
+    page = (out / REPORT_FILE).read_text(encoding="utf-8")
     pictures = re.findall(r"data:image/jpeg;base64,([^\"]+)", page)
 
     assert 0 < len(pictures) <= 24
