@@ -36,7 +36,7 @@ def fit_last_layer(
     """
     features = _features(network, packed, side)
     mean, deviation = features.mean(axis=0), features.std(axis=0)
-    deviation = np.maximum(deviation, LEAST_DEVIATION * deviation.mean())
+    deviation = np.maximum(deviation, LEAST_DEVIATION * deviation.mean() + 1e-6)  # tiny photos may all look the same
     standard = (features - mean) / deviation
     layer = network.classify
     with torch.no_grad():

@@ -54,3 +54,16 @@ def test_nothing_but_the_last_layer_moves(fitted):
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
 
     assert changed == {"classify.weight", "classify.bias"}
+
+
+def test_photos_that_all_look_the_same_leave_the_share_that_shows_a_problem():
+    torch.manual_seed(3)
+    network = Network(1)
+    same = np.full((8, 3, 60, 60), 90, dtype=np.uint8)
+    labels = np.array([[1.0], [0], [0], [0], [1], [0], [0], [0]], dtype=np.float32)
+
+    fit_last_layer(network, same, labels, SIDE, strength=0.1)
+
+    with torch.inference_mode():
+        score = network.eval()(torch.from_numpy(same[:1])).sigmoid().item()
+    assert score == pytest.approx(0.25, abs=0.02)
