@@ -35,7 +35,7 @@ class TrainingConfig:
     manifest: Path
     stages: tuple[Stage, ...] = DEFAULT_STAGES
     photos_per_step: int = 32  # over all processes together
-    probe: float = 5e-4  # inverse regularisation of the regression that the last layer starts from; 0: from nothing
+    probe: float = 5e-4  # inverse regularisation of the regression that an ImageNet run starts from; 0: none
     peak_learning_rate: float = 3e-4  # of the ImageNet layers, reached after warm-up, then cosine to zero
     head_learning_rate_factor: float = 2.0  # the last layer is the only one that has not seen ImageNet
     warmup_fraction: float = 0.08  # of all optimiser steps

@@ -9,6 +9,8 @@ from model.card import WEIGHTS_FILE
 from model.network import Network
 from training.errors import TrainingError
 
+IMAGENET = "imagenet"  # every other start is a model folder
+
 
 def start_weights(network: Network, start: str) -> None:
     """Fill a new network with the weights named by `start`; the last layer stays new unless its shape fits.
@@ -19,7 +21,7 @@ def start_weights(network: Network, start: str) -> None:
     Raises:
         TrainingError: the folder or the package that holds the weights is missing.
     """
-    known = _imagenet_weights(network) if start == "imagenet" else _folder_weights(Path(start))
+    known = _imagenet_weights(network) if start == IMAGENET else _folder_weights(Path(start))
     own = network.state_dict()
     if unknown := [name for name in known if name not in own]:
         raise TrainingError(f"{start}: weights are for another network, it has no {unknown[0]}")

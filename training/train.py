@@ -39,6 +39,7 @@ from training.pages import draw_pages
 from training.photos import TrainingPhotos
 from training.place import join_run
 from training.probe import fit_last_layer
+from training.start import IMAGENET
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
 
         learner = Learner(config, len(manifest.labels), steps_per_epoch * config.epochs, place.device)
         finished = learner.load_checkpoint(run / CHECKPOINT_FILE, place.device) if resume else 0
-        if config.probe and not resume:
+        if config.probe and config.start == IMAGENET and not resume:  # a model folder brings its own last layer
             fit_last_layer(learner.network, packed, labels, config.input_side, config.probe)
         network: nn.Module = learner.network
         if place.world > 1:

@@ -134,3 +134,14 @@ def test_regions_are_learned_from_and_may_not_change_under_a_run(config, tmp_pat
     write_regions((as_region(first, (0, 0, 50, 50)),), regions)
     with pytest.raises(TrainingError, match=r"regions\.csv has changed since"):
         fit(with_regions, run, resume=True)
+
+
+@pytest.mark.parametrize("start", ["imagenet", "folder"])
+def test_only_a_run_from_imagenet_begins_with_a_regression(start, whole_run, config, tmp_path, monkeypatch):
+    probed = []
+    monkeypatch.setattr("training.train.fit_last_layer", lambda *_: probed.append(start))
+    folder = "imagenet" if start == "imagenet" else str(whole_run)  # its weights bring a last layer of their own
+
+    fit(replace(config, stages=(Stage(side=32, epochs=1),), start=folder), tmp_path / "run")
+
+    assert probed == ([start] if start == "imagenet" else [])
