@@ -20,7 +20,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from datasets.manifest import NO_ISSUE, read_manifest
-from model.card import Calibration, Threshold, file_sha256, save_card
+from model.card import Calibration, ModelCard, Threshold, file_sha256, save_card
 from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE
 from model.files import replacing
@@ -28,7 +28,7 @@ from training.errors import TrainingError
 from training.pages import draw_pages
 from training.prototypes import choose_familiar, choose_prototypes
 from training.same_place import choose_same_place
-from training.scoring import score_split
+from training.scoring import ScoredPhotos, score_split
 
 log = logging.getLogger(__name__)
 
@@ -50,22 +50,48 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17, leave_out: tupl
     Raises:
         TrainingError: the validation split does not show each problem often enough.
     """
-    classifier = Classifier.load(folder, precision="fp32")  # the network in int8 takes over what is fitted here
+    classifier = Classifier.load(folder, precision="fp32")  # quantize fits to the network in int8 as well
     manifest = read_manifest(manifest_path)
     kept = tuple(photo for photo in manifest.photos if not photo.origin.startswith(leave_out))
     manifest = replace(manifest, photos=kept)
     scored = score_split(classifier, manifest, "val")
+    card = fit_scores(classifier.card, scored, f"{manifest_path}: split val", seed, partial=bool(leave_out))
+    same_place = choose_same_place(scored, seed)
+    log.info("same place from a cosine of %s", same_place)
+    sha256 = {name: known for name, known in card.sha256.items() if name != PROTOTYPES_FILE}
+    familiar = None
+    learned = score_split(classifier, manifest, "train")
+    if (prototypes := choose_prototypes(learned, _page_features(classifier, seed), seed)) is not None:
+        with replacing(folder / PROTOTYPES_FILE) as temporary:
+            prototypes.save(temporary)
+        sha256[PROTOTYPES_FILE] = file_sha256(folder / PROTOTYPES_FILE)
+        familiar = choose_familiar(prototypes, scored)
+        log.info("familiar: %s", familiar)
+    card = replace(card, same_place=same_place, familiar=familiar, precision="fp32", quantization={}, sha256=sha256)
+    save_card(card, folder)
+
+
+def fit_scores(card: ModelCard, scored: ScoredPhotos, where: str, seed: int, *, partial: bool = False) -> ModelCard:
+    """The card with the calibration and the thresholds that fit these photos.
+
+    Args:
+        where: the photos are from, for errors.
+        partial: a problem that no photo shows was not learned either, and is never found.
+
+    Raises:
+        TrainingError: the photos do not show each problem often enough.
+    """
     calibration, thresholds = {}, {}
-    for column, label in enumerate(classifier.card.labels):
+    for column, label in enumerate(card.labels):
         labels, logits = scored.labels[:, column], scored.logits[:, column]
         judged = ~np.isnan(labels)
         positives = int((labels[judged] == 1).sum())
-        if leave_out and not positives:
-            thresholds[label], calibration[label] = Threshold(lower=1, upper=1), Calibration()  # it was not learned
+        if partial and not positives:
+            thresholds[label], calibration[label] = Threshold(lower=1, upper=1), Calibration()
             continue
         if positives < LEAST_POSITIVES or positives == judged.sum():
             raise TrainingError(
-                f"{manifest_path}: split val shows {label} in {positives} of {judged.sum()} judged photos; "
+                f"{where} shows {label} in {positives} of {judged.sum()} judged photos; "
                 f"calibration needs at least {LEAST_POSITIVES} with it and one without. Label more photos"
             )
         calibration[label] = fit_calibration(labels[judged], logits[judged])
@@ -75,28 +101,7 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17, leave_out: tupl
         normal = scores[scored.of_kind(NO_ISSUE)]
         thresholds[label] = choose_threshold(labels[judged], scores[judged], normal, seed)
         log.info("%s: %s, %s", label, calibration[label], thresholds[label])
-    same_place = choose_same_place(scored, seed)
-    log.info("same place from a cosine of %s", same_place)
-    sha256 = {name: known for name, known in classifier.card.sha256.items() if name != PROTOTYPES_FILE}
-    familiar = None
-    learned = score_split(classifier, manifest, "train")
-    if (prototypes := choose_prototypes(learned, _page_features(classifier, seed), seed)) is not None:
-        with replacing(folder / PROTOTYPES_FILE) as temporary:
-            prototypes.save(temporary)
-        sha256[PROTOTYPES_FILE] = file_sha256(folder / PROTOTYPES_FILE)
-        familiar = choose_familiar(prototypes, scored)
-        log.info("familiar: %s", familiar)
-    card = replace(
-        classifier.card,
-        calibration=calibration,
-        thresholds=thresholds,
-        same_place=same_place,
-        familiar=familiar,
-        precision="fp32",
-        quantization={},
-        sha256=sha256,
-    )
-    save_card(card, folder)
+    return replace(card, calibration=calibration, thresholds=thresholds)
 
 
 def _page_features(classifier: Classifier, seed: int) -> npt.NDArray[np.float32] | None:

@@ -91,10 +91,15 @@ def test_the_precision_served_is_the_one_that_the_gate_allows(measured, config, 
 
     monkeypatch.setattr(quantize_module, "MOST_F1_LOST", 1.0)
     assert quantize(folder, config.manifest) == "int8" == load_card(folder).precision
+    fitted_to_both = load_card(folder).calibration
     assert (folder / QUANTIZED_FILE).stat().st_size < 0.4 * (folder / NETWORK_FILE).stat().st_size
 
     monkeypatch.setattr(quantize_module, "MOST_F1_LOST", -1.0)
     assert quantize(folder, config.manifest) == "fp32" == load_card(folder).precision
+    assert load_card(folder).calibration != fitted_to_both
+    calibrate(folder, config.manifest)
+    fitted_to_one = load_card(folder).calibration
+    assert quantize(folder, config.manifest) == "fp32" and load_card(folder).calibration == fitted_to_one
     assert Classifier.load(folder, precision="int8")  # there for an operator who wants it
 
 
