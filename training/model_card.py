@@ -75,13 +75,13 @@ def _left_out(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
         return ""
     averaged = card.data.get("members") and not figures["members"]
     goes_on = card.data.get("training", {}).get("start") != figures["config"]["start"]
-    first = "The recipe of its first run, before it was averaged or learned further,"
-    recipe = first if averaged or goes_on else "The same recipe,"
+    runs = f"The mean of {len(figures['members'])} runs" if figures["members"] else "A run"
+    recipe = "from ImageNet, not the whole way to this model," if averaged or goes_on else "like its own,"
     stages = ", ".join(f"{stage['epochs']} at {stage['side']} px" for stage in figures["config"]["stages"])
     return f"""
 ## Places it never saw
 
-{recipe} trained once a fold without the origins of that fold (epochs: {stages}), on the
+{runs} {recipe} trained once a fold without the origins of that fold (epochs: {stages}), on the
 photos of just those origins: `python -m training leave-out`. A place of yours will lie between these figures and those
 above.
 
