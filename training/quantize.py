@@ -35,7 +35,7 @@ _PHOTOS_AT_ONCE = 8
 
 
 def quantize(folder: Path, manifest_path: Path, seed: int = 17) -> Precision:
-    """Add model.int8.onnx to a calibrated model folder and set in its card which network is served.
+    """Add model.int8.onnx to a calibrated model folder; set in its card which one is served, and thresholds for both.
 
     Raises:
         TrainingError: no training photo; ReleaseError, ManifestError for what is read.
