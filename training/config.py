@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from datasets.manifest import LabelledPhoto
+from model.files import write_json
 from training.errors import TrainingError
 
 RUN_FILE = "run.json"
+REFIT_STRENGTH = 3e-4  # see refit.py; chosen in docs/experiments.md
 BLOCKS = 16  # of EfficientNet-Lite0, see model/network.py
 
 
@@ -136,6 +138,8 @@ class Run:
     """Of the file of regions; empty without one."""
     members: tuple[TrainingConfig, ...] = ()
     """Of a soup: what each run in it was started with; `config` is that of the first."""
+    refit: float = 0.0
+    """Inverse regularisation of the regression that became the last layer afterwards; 0: none did."""
 
 
 def read_run(folder: Path) -> Run:
@@ -152,9 +156,16 @@ def read_run(folder: Path) -> Run:
             data_fingerprint=content["data_fingerprint"],
             regions_sha256=content.get("regions_sha256", ""),
             members=tuple(TrainingConfig.from_json(member) for member in content.get("members", ())),
+            refit=content.get("refit", 0.0),
         )
     except FileNotFoundError as error:
         cure = f"start one: python -m training fit --out {folder}"
         raise TrainingError(f"{folder}: holds no {RUN_FILE}, so no run was started there; {cure}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{path}: cannot be read ({error}); it was written by another version") from error
+
+
+def write_run(run: Run, folder: Path) -> None:
+    """The opposite of `read_run`."""
+    content = asdict(run) | {"config": run.config.to_json(), "members": [each.to_json() for each in run.members]}
+    write_json(content, folder / RUN_FILE)

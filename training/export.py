@@ -122,6 +122,7 @@ def _first_card(run: Run, manifest: Manifest, folder: Path) -> ModelCard:
             "photos": {split: len(manifest.split(split)) for split in ("train", "val", "test", "ood")},
             "training": run.config.told(),
             **({"members": [member.told() for member in run.members]} if run.members else {}),
+            **({"refit": run.refit} if run.refit else {}),
         },
         sha256={name: file_sha256(folder / name) for name in (NETWORK_FILE, WEIGHTS_FILE)},
     )

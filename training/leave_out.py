@@ -32,6 +32,7 @@ from training.metrics import (
     precision_recall_f1,
     proportion,
 )
+from training.refit import refit
 from training.scoring import DecidedPhotos, decide_photos, score_split
 from training.soup import soup
 from training.train import CHECKPOINT_FILE, fit
@@ -42,7 +43,9 @@ RECALL = 0.9  # at which the false alarms on normal photos are counted, whatever
 LEAST_POSITIVES = 20  # left-out photos that show a problem; an F1 of fewer says nothing
 
 
-def leave_out(config: TrainingConfig, folds_path: Path, out: Path, members: Sequence[float] = ()) -> dict[str, Any]:
+def leave_out(
+    config: TrainingConfig, folds_path: Path, out: Path, members: Sequence[float] = (), strength: float = 0.0
+) -> dict[str, Any]:
     """Train once a fold and measure each model on the origins it did not see; writes left_out.json into `out`.
 
     A run that was stopped goes on where it was.
@@ -50,6 +53,7 @@ def leave_out(config: TrainingConfig, folds_path: Path, out: Path, members: Sequ
     Args:
         members: share of mosaics of each run of a soup, the first with the seed of `config`, the next with the next;
             by default one run as `config` says.
+        strength: of the regression that the last layer is fitted anew by, see refit.py; 0: it stays as it is.
 
     Raises:
         FoldsInvalid, ManifestError, TrainingError: for what is read and trained.
@@ -61,23 +65,25 @@ def leave_out(config: TrainingConfig, folds_path: Path, out: Path, members: Sequ
     for fold in folds:
         fold_config = replace(config, leave_out=fold.origins)
         each = [replace(fold_config, mosaics=share, seed=config.seed + place) for place, share in enumerate(members)]
-        classifier = _classifier_of(each or [fold_config], out / fold.name)
+        classifier = _classifier_of(each or [fold_config], out / fold.name, strength)
         left = tuple(replace(photo, split="val") for photo in seen if fold.holds(photo))
         scored = score_split(classifier, replace(manifest, photos=left), "val")
         answered[fold] = decide_photos(classifier, scored)
         np.savez(out / fold.name / SCORES_FILE, files=[photo.file for photo in left], logits=scored.logits)
-    figures = _measure(answered, config, manifest) | {"members": list(members)}
+    figures = _measure(answered, config, manifest) | {"members": list(members), "refit": strength}
     write_json(figures, out / LEFT_OUT_FILE)
     return figures
 
 
-def _classifier_of(members: Sequence[TrainingConfig], run: Path) -> Classifier:
+def _classifier_of(members: Sequence[TrainingConfig], run: Path, strength: float) -> Classifier:
     runs = [run / f"seed-{member.seed}" for member in members]
     for member, place in zip(members, runs, strict=True):
         if not (place / WEIGHTS_FILE).is_file():
             fit(member, place, resume=(place / CHECKPOINT_FILE).is_file())
     if not (run / "model").is_dir():
         soup(runs, run)
+        if strength:
+            refit(run, run, strength)
         export(run, run / "model")
     calibrate(run / "model", members[0].manifest, leave_out=members[0].leave_out)
     return Classifier.load(run / "model", precision="fp32")

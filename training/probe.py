@@ -24,7 +24,12 @@ Floats = npt.NDArray[np.floating]
 
 
 def fit_last_layer(
-    network: Network, packed: npt.NDArray[np.uint8], labels: npt.NDArray[np.float32], side: int, strength: float
+    network: Network,
+    packed: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.float32],
+    side: int,
+    strength: float,
+    pages: npt.NDArray[np.uint8] | None = None,
 ) -> None:
     """Set `network.classify` to one logistic regression a problem; everything else of the network stays.
 
@@ -33,8 +38,12 @@ def fit_last_layer(
         labels: (photos, labels) 1, 0, or NaN where nobody judged.
         side: pixels at which the photos are shown.
         strength: inverse of the regularisation of standardised features (scikit-learn's C).
+        pages: (pages, 3, packed side, packed side) uint8, pictures that are no photo of a street and show nothing.
     """
     features = _features(network, packed, side)
+    if pages is not None:
+        features = np.concatenate([features, _features(network, pages, side)])
+        labels = np.concatenate([labels, np.zeros((len(pages), labels.shape[1]), labels.dtype)])
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     deviation = np.maximum(deviation, LEAST_DEVIATION * deviation.mean() + 1e-6)  # tiny photos may all look the same
     standard = (features - mean) / deviation

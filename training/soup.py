@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from model.card import CARD_FILE, WEIGHTS_FILE, load_card
-from model.files import replacing, write_json
-from training.config import RUN_FILE, Run, TrainingConfig, read_run
+from model.files import replacing
+from training.config import Run, TrainingConfig, read_run, write_run
 from training.errors import TrainingError
 
 
@@ -47,8 +47,8 @@ def soup(runs: Sequence[Path], out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / WEIGHTS_FILE) as temporary:
         save_file(mean, temporary)
-    content = {"config": first.config.to_json(), "data_fingerprint": first.data_fingerprint}
-    write_json(content | {"members": [member.config.to_json() for member in members]}, out / RUN_FILE)
+    configs = tuple(member.config for member in members)
+    write_run(Run(config=first.config, data_fingerprint=first.data_fingerprint, members=configs), out)
     return out / WEIGHTS_FILE
 
 

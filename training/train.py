@@ -27,9 +27,9 @@ from tqdm import tqdm
 from datasets.manifest import NO_ISSUE, Manifest, read_manifest
 from datasets.regions import read_regions
 from model.card import WEIGHTS_FILE, file_sha256
-from model.files import replacing, write_json
+from model.files import replacing
 from training.augment import Augmentation
-from training.config import RUN_FILE, TrainingConfig, read_run
+from training.config import Run, TrainingConfig, read_run, write_run
 from training.errors import TrainingError
 from training.learner import Learner
 from training.metrics import average_precision
@@ -73,8 +73,8 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
             )
         packed_side = round(config.input_side * PACKED_MARGIN)
         if place.leads:
-            known = {"data_fingerprint": manifest.fingerprint(), "regions_sha256": _regions_sha256(config)}
-            write_json({"config": config.to_json(), **known}, run / RUN_FILE)
+            fingerprints = {"data_fingerprint": manifest.fingerprint(), "regions_sha256": _regions_sha256(config)}
+            write_run(Run(config=config, **fingerprints), run)
             pack_photos(train, packed_side, run / PACKED_FOLDER)
             pack_photos(val, config.input_side, run / PACKED_FOLDER)
         place.wait_for_others()

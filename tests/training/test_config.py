@@ -7,7 +7,7 @@ import pytest
 
 from model.files import write_json
 from model.network import Network
-from training.config import BLOCKS, RUN_FILE, Run, Stage, TrainingConfig, parse_stages, read_run
+from training.config import BLOCKS, RUN_FILE, Run, Stage, TrainingConfig, parse_stages, read_run, write_run
 from training.errors import TrainingError
 
 CONFIG = TrainingConfig(manifest=Path("m.csv"), stages=(Stage(side=64, epochs=2), Stage(side=96, epochs=1)))
@@ -48,9 +48,16 @@ def test_every_block_of_the_network_may_be_frozen():
 
 def test_a_run_remembers_its_settings(tmp_path):
     config = replace(CONFIG, leave_out=("Lyon", "Foshan"))
-    write_json({"config": config.to_json(), "data_fingerprint": "abc"}, tmp_path / RUN_FILE)
+    run = Run(config=config, data_fingerprint="abc", regions_sha256="def", members=(config, CONFIG), refit=1e-3)
+    write_run(run, tmp_path)
 
-    assert read_run(tmp_path) == Run(config=config, data_fingerprint="abc")
+    assert read_run(tmp_path) == run
+
+
+def test_a_run_of_an_earlier_version_is_read(tmp_path):
+    write_json({"config": CONFIG.to_json(), "data_fingerprint": "abc"}, tmp_path / RUN_FILE)
+
+    assert read_run(tmp_path) == Run(config=CONFIG, data_fingerprint="abc")
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

@@ -37,13 +37,13 @@ def places(config, tmp_path_factory):
     write_manifest(Manifest(path=path, labels=manifest.labels, photos=tuple(photos)), path)
     folds = tmp_path_factory.mktemp("folds") / "folds.toml"
     folds.write_text(FOLDS, encoding="utf-8")
-    return replace(config, manifest=path, stages=(Stage(side=32, epochs=1),)), folds
+    return replace(config, manifest=path, stages=(Stage(side=32, epochs=1),), probe=0), folds
 
 
 @pytest.fixture(scope="module")
 def measured(places, tmp_path_factory):
     out = tmp_path_factory.mktemp("left-out")
-    return leave_out(*places, out, members=(0, 0.5)), out
+    return leave_out(*places, out, members=(0, 0.5), strength=1e-3), out
 
 
 def test_each_photo_is_answered_once_by_the_network_that_did_not_see_its_origin(measured, places):
@@ -57,6 +57,7 @@ def test_each_photo_is_answered_once_by_the_network_that_did_not_see_its_origin(
         assert read_run(out / name).config.leave_out == (origin,)
         assert [member.mosaics for member in read_run(out / name).members] == [0, 0.5]
         assert [member.seed for member in read_run(out / name).members] == [config.seed, config.seed + 1]
+        assert read_run(out / name).refit == measured[0]["refit"] == 1e-3
         learned = read_run(out / name).config.learned_from(photos)
         assert not {photo.file for photo in learned} & set(files)
         assert len(learned) + len(files) == len(photos)
@@ -103,7 +104,7 @@ def test_what_was_trained_is_not_trained_again(measured, places, monkeypatch):
 
     monkeypatch.setattr("training.leave_out.fit", refuse)
 
-    assert leave_out(*places, measured[1], members=(0, 0.5)) == measured[0]
+    assert leave_out(*places, measured[1], members=(0, 0.5), strength=1e-3) == measured[0]
 
 
 def test_a_run_that_leaves_everything_out_is_refused(places, tmp_path):

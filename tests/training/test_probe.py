@@ -67,3 +67,15 @@ def test_photos_that_all_look_the_same_leave_the_share_that_shows_a_problem():
     with torch.inference_mode():
         score = network.eval()(torch.from_numpy(same[:1])).sigmoid().item()
     assert score == pytest.approx(0.25, abs=0.02)
+
+
+def test_pages_are_learned_from_as_showing_nothing(pictures):
+    torch.manual_seed(3)
+    network = Network(1)
+    half = np.repeat(np.array([[0.0], [1.0]], dtype=np.float32), 12, axis=0)
+
+    fit_last_layer(network, pictures, half, SIDE, strength=0.1, pages=pictures[12:])
+
+    with torch.inference_mode():
+        score = network.eval()(torch.from_numpy(pictures)).sigmoid().mean().item()
+    assert score == pytest.approx(12 / (24 + 12), abs=0.02)  # features of untrained weights hardly tell the two apart

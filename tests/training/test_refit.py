@@ -1,0 +1,98 @@
+"""The last layer fitted anew: nothing else moves, and it learns from what the run learned from."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from datasets.manifest import Manifest, read_manifest, write_manifest
+from model.card import WEIGHTS_FILE
+from model.network import Network
+from training import refit as refit_module
+from training.config import Run, read_run, write_run
+from training.errors import TrainingError
+from training.probe import fit_last_layer
+from training.refit import refit
+
+
+@pytest.fixture(scope="module")
+def run(config, tmp_path_factory):
+    """A run that learned nothing, so that what a last layer learns is the regression's."""
+    folder = tmp_path_factory.mktemp("refit") / "run"
+    folder.mkdir()
+    torch.manual_seed(3)
+    save_file({name: value.contiguous() for name, value in Network(5).state_dict().items()}, folder / WEIGHTS_FILE)
+    fingerprint = read_manifest(config.manifest).fingerprint()
+    write_run(Run(config=config, data_fingerprint=fingerprint, members=(config, replace(config, seed=18))), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def refitted(run, tmp_path_factory):
+    out = tmp_path_factory.mktemp("refit") / "out"
+    refit(run, out, 1e-3)
+    return out
+
+
+def test_nothing_but_the_last_layer_moves_and_the_run_is_remembered(run, refitted):
+    before, after = load_file(run / WEIGHTS_FILE), load_file(refitted / WEIGHTS_FILE)
+
+    assert {name for name in before if not torch.equal(before[name], after[name])} == {
+        "classify.weight",
+        "classify.bias",
+    }
+    assert read_run(refitted) == replace(read_run(run), refit=1e-3)
+    assert {path.name for path in refitted.iterdir()} == {WEIGHTS_FILE, "run.json"}
+
+
+def test_a_lower_strength_holds_the_weights_smaller(run, refitted, tmp_path):
+    weaker = load_file(refit(run, tmp_path / "out", 1e-5))["classify.weight"]
+
+    assert weaker.norm() < 0.5 * load_file(refitted / WEIGHTS_FILE)["classify.weight"].norm()
+
+
+def test_it_learns_from_what_the_run_learned_from_and_from_pages(run, config, tmp_path, monkeypatch):
+    seen = []
+
+    def note(network, packed, labels, side, strength, pages):
+        seen.append((len(packed), labels, side, strength, pages))
+        fit_last_layer(network, packed, labels, side, strength, pages)
+
+    monkeypatch.setattr(refit_module, "fit_last_layer", note)
+    known = read_manifest(config.manifest)
+    two_places = [replace(photo, origin="here" if place % 3 else "there") for place, photo in enumerate(known.photos)]
+    manifest = Manifest(path=known.path.with_name("two.csv"), labels=known.labels, photos=tuple(two_places))
+    write_manifest(manifest, manifest.path)
+    (tmp_path / "run").mkdir()
+    narrower = replace(config, manifest=manifest.path, leave_out=("there",), pages=0.5)
+    fingerprint = read_manifest(manifest.path).fingerprint()
+    write_run(Run(config=narrower, data_fingerprint=fingerprint), tmp_path / "run")
+    (tmp_path / "run" / WEIGHTS_FILE).write_bytes((run / WEIGHTS_FILE).read_bytes())
+
+    refit(tmp_path / "run", tmp_path / "out", 1e-4)
+
+    kept = [photo for photo in manifest.split("train") if photo.origin == "here"]
+    ((photos, labels, side, strength, pages),) = seen
+    assert 0 < photos == len(kept) < len(manifest.split("train"))
+    assert np.array_equal(labels, manifest.label_array(kept), equal_nan=True)
+    assert (side, strength) == (config.input_side, 1e-4)
+    assert pages.shape == (-(-photos // 2), 3, side, side)
+
+
+def test_a_run_that_is_not_finished_or_whose_labels_changed_is_refused(run, tmp_path):
+    started = read_run(run)
+    for name in ("unfinished", "changed"):
+        (tmp_path / name).mkdir()
+    write_run(started, tmp_path / "unfinished")
+    write_run(replace(started, data_fingerprint="other"), tmp_path / "changed")
+    (tmp_path / "changed" / WEIGHTS_FILE).write_bytes((run / WEIGHTS_FILE).read_bytes())
+
+    with pytest.raises(TrainingError, match="finish the run"):
+        refit(tmp_path / "unfinished", tmp_path / "out")
+    with pytest.raises(TrainingError, match="have changed since"):
+        refit(tmp_path / "changed", tmp_path / "out")
+    with pytest.raises(TrainingError, match="strength must be above 0, found 0"):
+        refit(run, tmp_path / "out", 0)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,61 @@
+"""A run's last layer, fitted anew as a regression on its own features: it ranks photos of places never seen better.
+
+What fine-tuning gives the last layer leans on whatever told the training photos apart in the last steps, a mean of runs
+even has a mean of such layers. A regression that is held small spreads its weight over all features that tell
+(after Kirichenko et al. 2023, who refit the last layer alone; docs/experiments.md has what it gave).
+"""
+
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from datasets.manifest import read_manifest
+from datasets.regions import read_regions
+from model.card import WEIGHTS_FILE
+from model.files import replacing
+from model.network import Network
+from training.config import REFIT_STRENGTH, read_run, write_run
+from training.errors import TrainingError
+from training.packing import pack_photos
+from training.pages import draw_pages
+from training.probe import fit_last_layer
+from training.train import PACKED_FOLDER
+
+
+def refit(run: Path, out: Path, strength: float = REFIT_STRENGTH) -> Path:
+    """Write a finished run into `out` with its last layer fitted to the photos that the run learned from.
+
+    Args:
+        strength: inverse regularisation of the regression on standardised features: a higher one tells known places
+            apart better, a lower one those never seen.
+
+    Raises:
+        TrainingError: the run is not finished, or its photos, labels or regions have changed since; ManifestError for
+            the photos' list.
+    """
+    started = read_run(run)
+    config = started.config
+    if not (run / WEIGHTS_FILE).is_file():
+        raise TrainingError(f"{run / WEIGHTS_FILE} is missing: finish the run with: python -m training fit --resume")
+    if strength <= 0:
+        raise TrainingError(f"strength must be above 0, found {strength}")
+    manifest = read_manifest(config.manifest)
+    if started.data_fingerprint != manifest.fingerprint():
+        raise TrainingError(f"{run}: photos or labels of {config.manifest} have changed since; start another run")
+    regions = read_regions(Path(config.regions), manifest) if config.regions else ()
+    photos = config.learned_from([*manifest.split("train"), *regions])
+    network = Network(len(manifest.labels))
+    network.load_state_dict(load_file(run / WEIGHTS_FILE))
+    network.to(device="cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
+    packed = pack_photos(photos, config.input_side, out / PACKED_FOLDER)
+    pages = draw_pages(math.ceil(config.pages * len(photos)), config.input_side, config.seed) if config.pages else None
+    fit_last_layer(network, packed, manifest.label_array(photos), config.input_side, strength, pages)
+    with replacing(out / WEIGHTS_FILE) as temporary:
+        save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, temporary)
+    write_run(replace(started, refit=strength), out)
+    shutil.rmtree(out / PACKED_FOLDER)
+    return out / WEIGHTS_FILE
