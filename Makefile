@@ -27,7 +27,8 @@ test: .venv/dev-installed
 train: .venv/dev-installed
 	$(BIN)/python -m datasets check $(MANIFEST) || true
 	$(BIN)/python -m training fit --manifest $(MANIFEST) --regions "$(REGIONS)" --out $(RUN)
-	$(BIN)/python -m training export $(RUN)
+	$(BIN)/python -m training refit $(RUN) --out $(RUN)/refit
+	$(BIN)/python -m training export $(RUN)/refit --out $(RUN)/model
 	$(BIN)/python -m training calibrate $(RUN)/model --manifest $(MANIFEST)
 	$(BIN)/python -m training quantize $(RUN)/model --manifest $(MANIFEST)
 	$(BIN)/python -m training robustness $(RUN)/model --manifest $(MANIFEST) --out $(RUN)/evaluation

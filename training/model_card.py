@@ -77,11 +77,12 @@ def _left_out(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
     goes_on = card.data.get("training", {}).get("start") != figures["config"]["start"]
     runs = f"The mean of {len(figures['members'])} runs" if figures["members"] else "A run"
     recipe = "from ImageNet, not the whole way to this model," if averaged or goes_on else "like its own,"
+    anew = " its last layer fitted anew," if figures.get("refit") else ""
     stages = ", ".join(f"{stage['epochs']} at {stage['side']} px" for stage in figures["config"]["stages"])
     return f"""
 ## Places it never saw
 
-{runs} {recipe} trained once a fold without the origins of that fold (epochs: {stages}), on the
+{runs} {recipe}{anew} trained once a fold without the origins of that fold (epochs: {stages}), on the
 photos of just those origins: `python -m training leave-out`. A place of yours will lie between these figures and those
 above.
 
