@@ -26,7 +26,7 @@ origins = ["even"]
 @pytest.fixture(scope="module")
 def places(config, tmp_path_factory):
     """The drawn set as if it came from two places, a run on it, and the list that leaves each of them out."""
-    manifest = read_manifest(draw_set(tmp_path_factory.mktemp("places"), photos_per_kind=100, seed=5))
+    manifest = read_manifest(draw_set(tmp_path_factory.mktemp("places"), photos_per_kind=80, seed=5))
     path = manifest.path.with_name("places.csv")
     photos = [
         replace(
