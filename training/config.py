@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from datasets.manifest import LabelledPhoto
+from model.card import WEIGHTS_FILE
 from model.files import write_json
 from training.errors import TrainingError
 
@@ -163,6 +164,20 @@ def read_run(folder: Path) -> Run:
         raise TrainingError(f"{folder}: holds no {RUN_FILE}, so no run was started there; {cure}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{path}: cannot be read ({error}); it was written by another version") from error
+
+
+def finished_weights(folder: Path) -> Path:
+    """Where the weights of the finished run in a folder are.
+
+    Raises:
+        TrainingError: the run is not finished.
+    """
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise TrainingError(
+            f"{path} is missing: it is not finished; finish the run with: python -m training fit --resume"
+        )
+    return path
 
 
 def write_run(run: Run, folder: Path) -> None:

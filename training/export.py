@@ -22,7 +22,7 @@ from model.classifier import EVIDENCE_OUTPUT, FEATURES_OUTPUT, LOGITS_OUTPUT, Cl
 from model.files import replacing
 from model.network import Network
 from model.preprocessing import prepare_photo
-from training.config import Run, TrainingConfig, read_run
+from training.config import Run, TrainingConfig, finished_weights, read_run
 from training.errors import TrainingError
 
 log = logging.getLogger(__name__)
@@ -43,11 +43,7 @@ def export(run: Path, folder: Path) -> Path:
     """
     started = read_run(run)
     config = started.config
-    weights = run / WEIGHTS_FILE
-    if not weights.is_file():
-        raise TrainingError(
-            f"{weights} is missing: the run is not finished; go on with: python -m training fit --resume"
-        )
+    weights = finished_weights(run)
     manifest = read_manifest(config.manifest)
     network = Network(len(manifest.labels))
     network.load_state_dict(load_file(weights))

@@ -21,7 +21,7 @@ from model.card import WEIGHTS_FILE
 from model.classifier import Classifier
 from model.files import write_json
 from training.calibrate import calibrate
-from training.config import TrainingConfig
+from training.config import TrainingConfig, read_run
 from training.export import export
 from training.metrics import (
     area_under_roc,
@@ -80,7 +80,8 @@ def _classifier_of(members: Sequence[TrainingConfig], run: Path, strength: float
     for member, place in zip(members, runs, strict=True):
         if not (place / WEIGHTS_FILE).is_file():
             fit(member, place, resume=(place / CHECKPOINT_FILE).is_file())
-    if not (run / "model").is_dir():
+    made = read_run(run) if (run / "model").is_dir() else None
+    if made is None or (made.members, made.refit) != (tuple(members), strength):
         soup(runs, run)
         if strength:
             refit(run, run, strength)

@@ -1,8 +1,8 @@
 """A run's last layer, fitted anew as a regression on its own features: it ranks photos of places never seen better.
 
-What fine-tuning gives the last layer leans on whatever told the training photos apart in the last steps, a mean of runs
-even has a mean of such layers. A regression that is held small spreads its weight over all features that tell
-(after Kirichenko et al. 2023, who refit the last layer alone; docs/experiments.md has what it gave).
+A regression that is held small spreads its weight over all features that tell, where fine-tuning may lean on the few
+that told its last photos apart (after Kirichenko et al. 2023, who refit the last layer alone; docs/experiments.md has
+what it gave).
 """
 
 import math
@@ -18,29 +18,30 @@ from datasets.regions import read_regions
 from model.card import WEIGHTS_FILE
 from model.files import replacing
 from model.network import Network
-from training.config import REFIT_STRENGTH, read_run, write_run
+from training.config import REFIT_STRENGTH, finished_weights, read_run, write_run
 from training.errors import TrainingError
 from training.packing import pack_photos
 from training.pages import draw_pages
 from training.probe import fit_last_layer
-from training.train import PACKED_FOLDER
+from training.train import PACKED_FOLDER, regions_sha256
 
 
 def refit(run: Path, out: Path, strength: float = REFIT_STRENGTH) -> Path:
     """Write a finished run into `out` with its last layer fitted to the photos that the run learned from.
+
+    Of regions those are taken that stand in the run's file now, so that new ones need no new run.
 
     Args:
         strength: inverse regularisation of the regression on standardised features: a higher one tells known places
             apart better, a lower one those never seen.
 
     Raises:
-        TrainingError: the run is not finished, or its photos, labels or regions have changed since; ManifestError for
+        TrainingError: the run is not finished, or its photos or labels have changed since; ManifestError for
             the photos' list.
     """
     started = read_run(run)
     config = started.config
-    if not (run / WEIGHTS_FILE).is_file():
-        raise TrainingError(f"{run / WEIGHTS_FILE} is missing: finish the run with: python -m training fit --resume")
+    weights = load_file(finished_weights(run))
     if strength <= 0:
         raise TrainingError(f"strength must be above 0, found {strength}")
     manifest = read_manifest(config.manifest)
@@ -49,13 +50,13 @@ def refit(run: Path, out: Path, strength: float = REFIT_STRENGTH) -> Path:
     regions = read_regions(Path(config.regions), manifest) if config.regions else ()
     photos = config.learned_from([*manifest.split("train"), *regions])
     network = Network(len(manifest.labels))
-    network.load_state_dict(load_file(run / WEIGHTS_FILE))
+    network.load_state_dict(weights)
     network.to(device="cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
     packed = pack_photos(photos, config.input_side, out / PACKED_FOLDER)
     pages = draw_pages(math.ceil(config.pages * len(photos)), config.input_side, config.seed) if config.pages else None
     fit_last_layer(network, packed, manifest.label_array(photos), config.input_side, strength, pages)
     with replacing(out / WEIGHTS_FILE) as temporary:
         save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, temporary)
-    write_run(replace(started, refit=strength), out)
+    write_run(replace(started, refit=strength, regions_sha256=regions_sha256(config)), out)
     shutil.rmtree(out / PACKED_FOLDER)
     return out / WEIGHTS_FILE

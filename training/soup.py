@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from model.card import CARD_FILE, WEIGHTS_FILE, load_card
 from model.files import replacing
-from training.config import Run, TrainingConfig, read_run, write_run
+from training.config import Run, TrainingConfig, finished_weights, read_run, write_run
 from training.errors import TrainingError
 
 
@@ -30,10 +30,7 @@ def soup(runs: Sequence[Path], out: Path) -> Path:
     first = read_run(runs[0])
     members = [first, *(_read_member(run, first) for run in runs[1:])]
     for run, member in zip(runs, members, strict=True):
-        if not (run / WEIGHTS_FILE).is_file():
-            raise TrainingError(
-                f"{run / WEIGHTS_FILE} is missing: finish the run with: python -m training fit --resume"
-            )
+        finished_weights(run)
         for name in ("start", "leave_out"):
             found, expected = getattr(member.config, name), getattr(first.config, name)
             if found != expected:

@@ -73,7 +73,7 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
             )
         packed_side = round(config.input_side * PACKED_MARGIN)
         if place.leads:
-            fingerprints = {"data_fingerprint": manifest.fingerprint(), "regions_sha256": _regions_sha256(config)}
+            fingerprints = {"data_fingerprint": manifest.fingerprint(), "regions_sha256": regions_sha256(config)}
             write_run(Run(config=config, **fingerprints), run)
             pack_photos(train, packed_side, run / PACKED_FOLDER)
             pack_photos(val, config.input_side, run / PACKED_FOLDER)
@@ -185,11 +185,12 @@ def _check_run(config: TrainingConfig, manifest: Manifest, run: Path, resume: bo
         raise TrainingError(f"{run}: was started with other {', '.join(changed)}; resume it with the same settings")
     if before.data_fingerprint != manifest.fingerprint():
         raise TrainingError(f"{run}: photos or labels of {config.manifest} have changed since; start another run")
-    if before.regions_sha256 != _regions_sha256(config):
+    if before.regions_sha256 != regions_sha256(config):
         raise TrainingError(f"{run}: {config.regions} has changed since; start another run")
 
 
-def _regions_sha256(config: TrainingConfig) -> str:
+def regions_sha256(config: TrainingConfig) -> str:
+    """Of the file of regions that a run learns from; empty without one."""
     return file_sha256(Path(config.regions)) if config.regions else ""
 
 

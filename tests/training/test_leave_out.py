@@ -1,6 +1,7 @@
 """Leave-origins-out: each fold is measured on exactly the photos its network never saw, and the figures add up."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -105,6 +106,16 @@ def test_what_was_trained_is_not_trained_again(measured, places, monkeypatch):
     monkeypatch.setattr("training.leave_out.fit", refuse)
 
     assert leave_out(*places, measured[1], members=(0, 0.5), strength=1e-3) == measured[0]
+
+
+def test_another_mix_of_the_same_runs_is_made_anew(measured, places, tmp_path):
+    out = shutil.copytree(measured[1], tmp_path / "out")
+
+    figures = leave_out(*places, out, members=(0, 0.5))
+
+    assert figures["refit"] == read_run(out / "odd").refit == 0
+    before, after = (np.load(folder / "odd" / SCORES_FILE)["logits"] for folder in (measured[1], out))
+    assert not np.allclose(before, after)
 
 
 def test_a_run_that_leaves_everything_out_is_refused(places, tmp_path):

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from datasets.manifest import Manifest, read_manifest, write_manifest
-from model.card import WEIGHTS_FILE
+from datasets.regions import as_region, write_regions
+from model.card import WEIGHTS_FILE, file_sha256
 from model.network import Network
 from training import refit as refit_module
 from training.config import Run, read_run, write_run
@@ -66,7 +67,10 @@ def test_it_learns_from_what_the_run_learned_from_and_from_pages(run, config, tm
     manifest = Manifest(path=known.path.with_name("two.csv"), labels=known.labels, photos=tuple(two_places))
     write_manifest(manifest, manifest.path)
     (tmp_path / "run").mkdir()
-    narrower = replace(config, manifest=manifest.path, leave_out=("there",), pages=0.5)
+    regions = tmp_path / "regions.csv"
+    here, there = (next(p for p in manifest.split("train") if p.origin == origin) for origin in ("here", "there"))
+    write_regions((as_region(here, (0, 0, 60, 60)), as_region(there, (0, 0, 60, 60))), regions)
+    narrower = replace(config, manifest=manifest.path, regions=str(regions), leave_out=("there",), pages=0.5)
     fingerprint = read_manifest(manifest.path).fingerprint()
     write_run(Run(config=narrower, data_fingerprint=fingerprint), tmp_path / "run")
     (tmp_path / "run" / WEIGHTS_FILE).write_bytes((run / WEIGHTS_FILE).read_bytes())
@@ -75,8 +79,9 @@ def test_it_learns_from_what_the_run_learned_from_and_from_pages(run, config, tm
 
     kept = [photo for photo in manifest.split("train") if photo.origin == "here"]
     ((photos, labels, side, strength, pages),) = seen
-    assert 0 < photos == len(kept) < len(manifest.split("train"))
-    assert np.array_equal(labels, manifest.label_array(kept), equal_nan=True)
+    assert 1 < photos == len(kept) + 1 < len(manifest.split("train"))
+    assert np.array_equal(labels[:-1], manifest.label_array(kept), equal_nan=True)
+    assert read_run(tmp_path / "out").regions_sha256 == file_sha256(regions)
     assert (side, strength) == (config.input_side, 1e-4)
     assert pages.shape == (-(-photos // 2), 3, side, side)
 
