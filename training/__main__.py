@@ -11,7 +11,7 @@ from datasets.folds import FOLDS_FILE
 from datasets.manifest import SPLITS
 from datasets.regions import VAL_REGIONS_FILE
 from model.errors import ModelError
-from training.config import DEFAULT_STAGES, REFIT_STRENGTH, TrainingConfig, parse_stages
+from training.config import DEFAULT_STAGES, TrainingConfig, parse_stages
 from training.errors import TrainingError
 
 _NOT_PLAIN = ("manifest", "stages", "leave_out")  # fields of a run that have options of their own, or none
@@ -57,9 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     left_out.add_argument(
         "--members", type=float, nargs="+", default=(), metavar="MOSAICS", help="of a soup, one a run"
     )
-    left_out.add_argument(
-        "--refit", type=float, default=0.0, metavar="STRENGTH", help="of the last layer's regression; default 0: none"
-    )
+    left_out.add_argument("--refit", action="store_true", help="fit the last layer of each anew")
     _add_fit_options(left_out)
     left_out.set_defaults(run_command=_leave_out)
 
@@ -71,9 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     refit = commands.add_parser("refit", help="fit the last layer of a run anew → a run; better on places never seen")
     refit.add_argument("run", type=Path, metavar="RUN")
     refit.add_argument("--out", type=Path, required=True, metavar="RUN")
-    refit.add_argument(
-        "--strength", type=float, default=REFIT_STRENGTH, help="inverse regularisation; default %(default)s"
-    )
     refit.set_defaults(run_command=_refit)
 
     export = commands.add_parser("export", help="RUN/weights.safetensors → a model folder with model.onnx")
@@ -166,7 +161,7 @@ def _leave_out(chosen: argparse.Namespace) -> None:
     from training.leave_out import LEFT_OUT_FILE, leave_out
     from training.tables import left_out_table
 
-    figures = leave_out(_config(chosen), chosen.folds, chosen.out, chosen.members, chosen.refit)
+    figures = leave_out(_config(chosen), chosen.folds, chosen.out, chosen.members, refitted=chosen.refit)
     _print_table(left_out_table(figures))
     print(chosen.out / LEFT_OUT_FILE)
 
@@ -180,7 +175,7 @@ def _soup(chosen: argparse.Namespace) -> None:
 def _refit(chosen: argparse.Namespace) -> None:
     from training.refit import refit
 
-    print(refit(chosen.run, chosen.out, chosen.strength))
+    print(refit(chosen.run, chosen.out))
 
 
 def _export(chosen: argparse.Namespace) -> None:

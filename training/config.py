@@ -12,7 +12,6 @@ from model.files import write_json
 from training.errors import TrainingError
 
 RUN_FILE = "run.json"
-REFIT_STRENGTH = 3e-4  # see refit.py; chosen in docs/experiments.md
 BLOCKS = 16  # of EfficientNet-Lite0, see model/network.py
 
 
@@ -139,8 +138,8 @@ class Run:
     """Of the file of regions; empty without one."""
     members: tuple[TrainingConfig, ...] = ()
     """Of a soup: what each run in it was started with; `config` is that of the first."""
-    refit: float = 0.0
-    """Inverse regularisation of the regression that became the last layer afterwards; 0: none did."""
+    refit: tuple[float, ...] = ()
+    """Strength, for each problem, of the regression that became the last layer afterwards; empty: none did."""
 
 
 def read_run(folder: Path) -> Run:
@@ -152,12 +151,13 @@ def read_run(folder: Path) -> Run:
     path = folder / RUN_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        refit = content.get("refit") or ()
         return Run(
             config=TrainingConfig.from_json(content["config"]),
             data_fingerprint=content["data_fingerprint"],
             regions_sha256=content.get("regions_sha256", ""),
             members=tuple(TrainingConfig.from_json(member) for member in content.get("members", ())),
-            refit=content.get("refit", 0.0),
+            refit=tuple(refit) if isinstance(refit, list | tuple) else (refit,),  # until 1.6.0 one for all
         )
     except FileNotFoundError as error:
         cure = f"start one: python -m training fit --out {folder}"

@@ -44,7 +44,7 @@ LEAST_POSITIVES = 20  # left-out photos that show a problem; an F1 of fewer says
 
 
 def leave_out(
-    config: TrainingConfig, folds_path: Path, out: Path, members: Sequence[float] = (), strength: float = 0.0
+    config: TrainingConfig, folds_path: Path, out: Path, members: Sequence[float] = (), *, refitted: bool = False
 ) -> dict[str, Any]:
     """Train once a fold and measure each model on the origins it did not see; writes left_out.json into `out`.
 
@@ -53,7 +53,7 @@ def leave_out(
     Args:
         members: share of mosaics of each run of a soup, the first with the seed of `config`, the next with the next;
             by default one run as `config` says.
-        strength: of the regression that the last layer is fitted anew by, see refit.py; 0: it stays as it is.
+        refitted: whether the last layer is fitted anew, see refit.py.
 
     Raises:
         FoldsInvalid, ManifestError, TrainingError: for what is read and trained.
@@ -65,26 +65,26 @@ def leave_out(
     for fold in folds:
         fold_config = replace(config, leave_out=fold.origins)
         each = [replace(fold_config, mosaics=share, seed=config.seed + place) for place, share in enumerate(members)]
-        classifier = _classifier_of(each or [fold_config], out / fold.name, strength)
+        classifier = _classifier_of(each or [fold_config], out / fold.name, refitted)
         left = tuple(replace(photo, split="val") for photo in seen if fold.holds(photo))
         scored = score_split(classifier, replace(manifest, photos=left), "val")
         answered[fold] = decide_photos(classifier, scored)
         np.savez(out / fold.name / SCORES_FILE, files=[photo.file for photo in left], logits=scored.logits)
-    figures = _measure(answered, config, manifest) | {"members": list(members), "refit": strength}
+    figures = _measure(answered, config, manifest) | {"members": list(members), "refit": refitted}
     write_json(figures, out / LEFT_OUT_FILE)
     return figures
 
 
-def _classifier_of(members: Sequence[TrainingConfig], run: Path, strength: float) -> Classifier:
+def _classifier_of(members: Sequence[TrainingConfig], run: Path, refitted: bool) -> Classifier:
     runs = [run / f"seed-{member.seed}" for member in members]
     for member, place in zip(members, runs, strict=True):
         if not (place / WEIGHTS_FILE).is_file():
             fit(member, place, resume=(place / CHECKPOINT_FILE).is_file())
     made = read_run(run) if (run / "model").is_dir() else None
-    if made is None or (made.members, made.refit) != (tuple(members), strength):
+    if made is None or (made.members, bool(made.refit)) != (tuple(members), refitted):
         soup(runs, run)
-        if strength:
-            refit(run, run, strength)
+        if refitted:
+            refit(run, run)
         export(run, run / "model")
     calibrate(run / "model", members[0].manifest, leave_out=members[0].leave_out)
     return Classifier.load(run / "model", precision="fp32")

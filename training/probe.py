@@ -6,6 +6,7 @@ that start from the same one also end close enough to each other for their mean 
 """
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from torchvision.transforms.v2.functional import resize
 
 from model.network import Network
+from training.metrics import average_precision
 
 PHOTOS_AT_ONCE = 64
 UNSEEN_LOGIT = -4.0  # of a problem that no photo shows: about 2 %
+AS_GOOD = 0.002  # in average precision; docs/experiments.md has what other tolerances give
 LEAST_DEVIATION = 0.1  # of the mean one: what hardly ever stirs in these photos may not weigh thousands when it does
 
 Floats = npt.NDArray[np.floating]
@@ -28,35 +31,57 @@ def fit_last_layer(
     packed: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.float32],
     side: int,
-    strength: float,
+    strengths: Sequence[float],
+    *,
     pages: npt.NDArray[np.uint8] | None = None,
-) -> None:
+    held_out: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None = None,
+) -> tuple[float, ...]:
     """Set `network.classify` to one logistic regression a problem; everything else of the network stays.
 
     Args:
         packed: (photos, 3, packed side, packed side) uint8 RGB.
         labels: (photos, labels) 1, 0, or NaN where nobody judged.
         side: pixels at which the photos are shown.
-        strength: inverse of the regularisation of standardised features (scikit-learn's C).
+        strengths: inverse of the regularisation of standardised features (scikit-learn's C), from the lowest up; of
+            several, each problem takes the lowest that ranks the held-out photos almost as well as any.
         pages: (pages, 3, packed side, packed side) uint8, pictures that are no photo of a street and show nothing.
+        held_out: photos and their labels, as above, to choose strengths by.
+
+    Returns:
+        The strength that each problem took.
     """
-    features = _features(network, packed, side)
+    features = see(network, packed, side)
     if pages is not None:
-        features = np.concatenate([features, _features(network, pages, side)])
+        features = np.concatenate([features, see(network, pages, side)])
         labels = np.concatenate([labels, np.zeros((len(pages), labels.shape[1]), labels.dtype)])
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     deviation = np.maximum(deviation, LEAST_DEVIATION * deviation.mean() + 1e-6)  # tiny photos may all look the same
     standard = (features - mean) / deviation
-    layer = network.classify
-    with torch.no_grad():
-        for column in range(labels.shape[1]):
-            judged = ~np.isnan(labels[:, column])
-            weight, bias = _regress(standard[judged], labels[judged, column], strength)
+    tested = (see(network, held_out[0], side) - mean) / deviation if held_out else None
+    layer, taken = network.classify, []
+    for column in range(labels.shape[1]):
+        judged = ~np.isnan(labels[:, column])
+        fitted = [_regress(standard[judged], labels[judged, column], strength) for strength in strengths]
+        place = 0
+        if held_out and tested is not None:
+            place = lowest_as_good(
+                [average_precision(held_out[1][:, column], tested @ weight + bias) for weight, bias in fitted]
+            )
+        weight, bias = fitted[place]
+        with torch.no_grad():
             layer.weight[column] = torch.from_numpy(weight / deviation)
             layer.bias[column] = bias - float(weight / deviation @ mean)
+        taken.append(strengths[place])
+    return tuple(taken)
 
 
-def _features(network: Network, packed: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float64]:
+def lowest_as_good(precisions: Sequence[float]) -> int:
+    """The first whose average precision is within AS_GOOD of the best; 0 where nothing could be measured."""
+    good = np.asarray(precisions) >= np.nanmax([0, *precisions]) - AS_GOOD
+    return int(good.argmax())
+
+
+def see(network: Network, packed: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float64]:
     """(photos, 1280) of whole photos, unchanged."""
     device = network.classify.weight.device
     network.eval()
@@ -73,6 +98,6 @@ def _regress(features: Floats, labels: Floats, strength: float) -> tuple[Floats,
     if len(np.unique(labels)) < 2:
         return np.zeros(features.shape[1]), UNSEEN_LOGIT
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a start, not a result
+        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough after so many steps
         model = LogisticRegression(C=strength, max_iter=100).fit(features, labels)
     return model.coef_[0], float(model.intercept_[0])

@@ -5,6 +5,7 @@ that told its last photos apart (after Kirichenko et al. 2023, who refit the las
 what it gave).
 """
 
+import logging
 import math
 import shutil
 from dataclasses import replace
@@ -18,23 +19,26 @@ from datasets.regions import read_regions
 from model.card import WEIGHTS_FILE
 from model.files import replacing
 from model.network import Network
-from training.config import REFIT_STRENGTH, finished_weights, read_run, write_run
+from training.config import finished_weights, read_run, write_run
 from training.errors import TrainingError
 from training.packing import pack_photos
 from training.pages import draw_pages
 from training.probe import fit_last_layer
 from training.train import PACKED_FOLDER, regions_sha256
 
+log = logging.getLogger(__name__)
 
-def refit(run: Path, out: Path, strength: float = REFIT_STRENGTH) -> Path:
+
+STRENGTHS = (0.6, 1.7, 6.0, 17.0, 60.0)
+"""Inverse regularisation of the regression beside the mean over its photos: a lower one ranks places never seen better,
+a higher one those that are known. Each problem takes the lowest that ranks its validation photos almost as well as any;
+so few photos, or a problem that is hard to tell, are not held too small."""
+
+
+def refit(run: Path, out: Path) -> Path:
     """Write a finished run into `out` with its last layer fitted to the photos that the run learned from.
 
     Of regions those are taken that stand in the run's file now, so that new ones need no new run.
-
-    Args:
-        strength: inverse regularisation of the regression on standardised features: a higher one tells known places
-            apart better, a lower one those never seen. It counts beside the sum over photos, so fewer photos want more:
-            the default was settled with 5,700.
 
     Raises:
         TrainingError: the run is not finished, or its photos or labels have changed since; ManifestError for
@@ -43,21 +47,30 @@ def refit(run: Path, out: Path, strength: float = REFIT_STRENGTH) -> Path:
     started = read_run(run)
     config = started.config
     weights = load_file(finished_weights(run))
-    if strength <= 0:
-        raise TrainingError(f"strength must be above 0, found {strength}")
     manifest = read_manifest(config.manifest)
     if started.data_fingerprint != manifest.fingerprint():
         raise TrainingError(f"{run}: photos or labels of {config.manifest} have changed since; start another run")
     regions = read_regions(Path(config.regions), manifest) if config.regions else ()
     photos = config.learned_from([*manifest.split("train"), *regions])
+    held_out = config.learned_from(manifest.split("val"))
     network = Network(len(manifest.labels))
     network.load_state_dict(weights)
     network.to(device="cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
-    packed = pack_photos(photos, config.input_side, out / PACKED_FOLDER)
+    packed, packed_held_out = (pack_photos(some, config.input_side, out / PACKED_FOLDER) for some in (photos, held_out))
     pages = draw_pages(math.ceil(config.pages * len(photos)), config.input_side, config.seed) if config.pages else None
-    fit_last_layer(network, packed, manifest.label_array(photos), config.input_side, strength, pages)
+    taken = fit_last_layer(
+        network,
+        packed,
+        manifest.label_array(photos),
+        config.input_side,
+        [strength / len(photos) for strength in STRENGTHS],
+        pages=pages,
+        held_out=(packed_held_out, manifest.label_array(held_out)),
+    )
+    strengths = tuple(round(strength * len(photos), 3) for strength in taken)
+    log.info("strength of %s", ", ".join(map("{} {}".format, manifest.labels, strengths)))
     with replacing(out / WEIGHTS_FILE) as temporary:
         save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, temporary)
-    write_run(replace(started, refit=strength, regions_sha256=regions_sha256(config)), out)
+    write_run(replace(started, refit=strengths, regions_sha256=regions_sha256(config)), out)
     shutil.rmtree(out / PACKED_FOLDER)
     return out / WEIGHTS_FILE

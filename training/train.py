@@ -87,7 +87,7 @@ def fit(config: TrainingConfig, run: Path, *, resume: bool = False) -> Path:
         learner = Learner(config, len(manifest.labels), steps_per_epoch * config.epochs, place.device)
         finished = learner.load_checkpoint(run / CHECKPOINT_FILE, place.device) if resume else 0
         if config.probe and config.start == IMAGENET and not resume:  # a model folder brings its own last layer
-            fit_last_layer(learner.network, packed, labels, config.input_side, config.probe)
+            fit_last_layer(learner.network, packed, labels, config.input_side, [config.probe])
         network: nn.Module = learner.network
         if place.world > 1:
             network = nn.parallel.DistributedDataParallel(network)

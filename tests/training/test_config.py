@@ -48,7 +48,7 @@ def test_every_block_of_the_network_may_be_frozen():
 
 def test_a_run_remembers_its_settings(tmp_path):
     config = replace(CONFIG, leave_out=("Lyon", "Foshan"))
-    run = Run(config=config, data_fingerprint="abc", regions_sha256="def", members=(config, CONFIG), refit=1e-3)
+    run = Run(config=config, data_fingerprint="abc", regions_sha256="def", members=(config, CONFIG), refit=(0.6, 17.0))
     write_run(run, tmp_path)
 
     assert read_run(tmp_path) == run

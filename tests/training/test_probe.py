@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from model.network import Network
-from training.probe import UNSEEN_LOGIT, fit_last_layer
+from training.probe import AS_GOOD, UNSEEN_LOGIT, fit_last_layer, lowest_as_good
 
 SIDE = 48
 
@@ -28,7 +28,7 @@ def fitted(pictures):
     labels[12:, 0] = 1  # bright
     labels[:12, 1] = 1  # dark, but nobody judged the last four
     labels[-4:, 1] = np.nan
-    fit_last_layer(network, pictures, labels, SIDE, strength=0.1)
+    fit_last_layer(network, pictures, labels, SIDE, [0.1])
     return network, before
 
 
@@ -62,7 +62,7 @@ def test_photos_that_all_look_the_same_leave_the_share_that_shows_a_problem():
     same = np.full((8, 3, 60, 60), 90, dtype=np.uint8)
     labels = np.array([[1.0], [0], [0], [0], [1], [0], [0], [0]], dtype=np.float32)
 
-    fit_last_layer(network, same, labels, SIDE, strength=0.1)
+    fit_last_layer(network, same, labels, SIDE, [0.1])
 
     with torch.inference_mode():
         score = network.eval()(torch.from_numpy(same[:1])).sigmoid().item()
@@ -74,8 +74,38 @@ def test_pages_are_learned_from_as_showing_nothing(pictures):
     network = Network(1)
     half = np.repeat(np.array([[0.0], [1.0]], dtype=np.float32), 12, axis=0)
 
-    fit_last_layer(network, pictures, half, SIDE, strength=0.1, pages=pictures[12:])
+    fit_last_layer(network, pictures, half, SIDE, [0.1], pages=pictures[12:])
 
     with torch.inference_mode():
         score = network.eval()(torch.from_numpy(pictures)).sigmoid().mean().item()
     assert score == pytest.approx(12 / (24 + 12), abs=0.02)  # features of untrained weights hardly tell the two apart
+
+
+def test_of_several_strengths_the_lowest_is_taken_that_ranks_held_out_photos_as_well(pictures):
+    torch.manual_seed(3)
+    network = Network(2)
+    labels = np.zeros((24, 2), dtype=np.float32)
+    labels[12:, 0] = 1  # bright: the weakest regression tells it
+    labels[6:12, 1] = labels[18:, 1] = np.nan  # nothing tells the others apart
+
+    taken = fit_last_layer(network, pictures, labels, SIDE, [1e-3, 0.1, 1.0], held_out=(pictures, labels))
+
+    assert taken[0] == 1e-3
+    weight = network.classify.weight.clone()
+    torch.manual_seed(3)
+    alone = Network(2)
+    fit_last_layer(alone, pictures, labels, SIDE, [taken[0]])
+    assert torch.allclose(weight[0], alone.classify.weight[0])
+
+
+@pytest.mark.parametrize(
+    ("precisions", "place"),
+    [
+        pytest.param([0.9, 0.9 + AS_GOOD / 2, 0.9], 0, id="within the tolerance"),
+        pytest.param([0.8, 0.9, 0.9 + AS_GOOD / 2], 1, id="one is clearly worse"),
+        pytest.param([0.1, 0.2, 0.9], 2, id="only the highest will do"),
+        pytest.param([float("nan")] * 3, 0, id="no held-out photo shows it"),
+    ],
+)
+def test_almost_as_good_is_good_enough(precisions, place):
+    assert lowest_as_good(precisions) == place

@@ -15,7 +15,7 @@ from training import refit as refit_module
 from training.config import Run, read_run, write_run
 from training.errors import TrainingError
 from training.probe import fit_last_layer
-from training.refit import refit
+from training.refit import STRENGTHS, refit
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def run(config, tmp_path_factory):
 @pytest.fixture(scope="module")
 def refitted(run, tmp_path_factory):
     out = tmp_path_factory.mktemp("refit") / "out"
-    refit(run, out, 1e-3)
+    refit(run, out)
     return out
 
 
@@ -44,22 +44,32 @@ def test_nothing_but_the_last_layer_moves_and_the_run_is_remembered(run, refitte
         "classify.weight",
         "classify.bias",
     }
-    assert read_run(refitted) == replace(read_run(run), refit=1e-3)
+    remembered = read_run(refitted)
+    assert replace(remembered, refit=()) == read_run(run)
+    assert len(remembered.refit) == 5
+    assert set(remembered.refit) <= set(STRENGTHS)
     assert {path.name for path in refitted.iterdir()} == {WEIGHTS_FILE, "run.json"}
 
 
-def test_a_lower_strength_holds_the_weights_smaller(run, refitted, tmp_path):
-    weaker = load_file(refit(run, tmp_path / "out", 1e-5))["classify.weight"]
+def test_strengths_count_beside_the_mean_over_photos_so_that_few_are_not_held_smaller(
+    run, config, tmp_path, monkeypatch
+):
+    given = []
+    monkeypatch.setattr(refit_module, "fit_last_layer", lambda *known, **_: given.append(known) or known[4][:1] * 5)
 
-    assert weaker.norm() < 0.5 * load_file(refitted / WEIGHTS_FILE)["classify.weight"].norm()
+    refit(run, tmp_path / "out")
+
+    ((_, packed, _, _, strengths),) = given
+    assert [strength * len(packed) for strength in strengths] == pytest.approx(STRENGTHS)
+    assert read_run(tmp_path / "out").refit == (STRENGTHS[0],) * 5
 
 
 def test_it_learns_from_what_the_run_learned_from_and_from_pages(run, config, tmp_path, monkeypatch):
     seen = []
 
-    def note(network, packed, labels, side, strength, pages):
-        seen.append((len(packed), labels, side, strength, pages))
-        fit_last_layer(network, packed, labels, side, strength, pages)
+    def note(network, packed, labels, side, strengths, *, pages, held_out):
+        seen.append((len(packed), labels, side, pages, held_out))
+        return fit_last_layer(network, packed, labels, side, strengths[:1], pages=pages)
 
     monkeypatch.setattr(refit_module, "fit_last_layer", note)
     known = read_manifest(config.manifest)
@@ -75,14 +85,17 @@ def test_it_learns_from_what_the_run_learned_from_and_from_pages(run, config, tm
     write_run(Run(config=narrower, data_fingerprint=fingerprint), tmp_path / "run")
     (tmp_path / "run" / WEIGHTS_FILE).write_bytes((run / WEIGHTS_FILE).read_bytes())
 
-    refit(tmp_path / "run", tmp_path / "out", 1e-4)
+    refit(tmp_path / "run", tmp_path / "out")
 
     kept = [photo for photo in manifest.split("train") if photo.origin == "here"]
-    ((photos, labels, side, strength, pages),) = seen
+    ((photos, labels, side, pages, held_out),) = seen
     assert 1 < photos == len(kept) + 1 < len(manifest.split("train"))
     assert np.array_equal(labels[:-1], manifest.label_array(kept), equal_nan=True)
     assert read_run(tmp_path / "out").regions_sha256 == file_sha256(regions)
-    assert (side, strength) == (config.input_side, 1e-4)
+    assert side == config.input_side
+    tested = [photo for photo in manifest.split("val") if photo.origin == "here"]
+    assert len(held_out[0]) == len(tested) < len(manifest.split("val"))
+    assert np.array_equal(held_out[1], manifest.label_array(tested), equal_nan=True)
     assert pages.shape == (-(-photos // 2), 3, side, side)
 
 
@@ -98,6 +111,4 @@ def test_a_run_that_is_not_finished_or_whose_labels_changed_is_refused(run, tmp_
         refit(tmp_path / "unfinished", tmp_path / "out")
     with pytest.raises(TrainingError, match="have changed since"):
         refit(tmp_path / "changed", tmp_path / "out")
-    with pytest.raises(TrainingError, match="strength must be above 0, found 0"):
-        refit(run, tmp_path / "out", 0)
     assert not (tmp_path / "out").exists()
