@@ -1,12 +1,13 @@
 """Scores that mean what they say, and thresholds for what is said; both from the validation split alone.
 
-Platt scaling turns logits into probabilities. Then, for each problem:
+Each photo counts twice, as it is and as it would be from farther away (farther.py): places that nobody has seen differ
+from those of the split most in that. Platt scaling turns logits into probabilities. Then, for each problem:
 
 - `upper`, from which a problem is found. What a threshold is worth is its F1 less FALSE_ALARM_WEIGHT times the share of
   normal photos that would be called this problem, as the mean over resamples of the photos, so that no single photo
   decides. It is the threshold that is worth most; where several are, the middle one.
 - `lower`, from which a person should look: the highest score that leaves at most MOST_MISSED of the photos that show
-  the problem below it, and no more than half of `upper`, so that there is always room for doubt.
+  the problem below it, as they are, and no more than half of `upper`, so that there is always room for doubt.
 
 `same_place`, from which an after-photo may show the place of the report, is set beside them: see same_place.py.
 """
@@ -25,10 +26,11 @@ from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE
 from model.files import replacing
 from training.errors import TrainingError
+from training.farther import score_farther
 from training.pages import draw_pages
 from training.prototypes import choose_familiar, choose_prototypes
 from training.same_place import choose_same_place
-from training.scoring import ScoredPhotos, score_split
+from training.scoring import ScoredPhotos, join_scored, score_split
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,8 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17, leave_out: tupl
     kept = tuple(photo for photo in manifest.photos if not photo.origin.startswith(leave_out))
     manifest = replace(manifest, photos=kept)
     scored = score_split(classifier, manifest, "val")
-    card = fit_scores(classifier.card, scored, f"{manifest_path}: split val", seed, partial=bool(leave_out))
+    farther = score_farther(classifier, manifest, seed)
+    card = fit_scores(classifier.card, scored, farther, f"{manifest_path}: split val", seed, partial=bool(leave_out))
     same_place = choose_same_place(scored, seed)
     log.info("same place from a cosine of %s", same_place)
     sha256 = {name: known for name, known in card.sha256.items() if name != PROTOTYPES_FILE}
@@ -71,10 +74,13 @@ def calibrate(folder: Path, manifest_path: Path, seed: int = 17, leave_out: tupl
     save_card(card, folder)
 
 
-def fit_scores(card: ModelCard, scored: ScoredPhotos, where: str, seed: int, *, partial: bool = False) -> ModelCard:
+def fit_scores(
+    card: ModelCard, scored: ScoredPhotos, farther: ScoredPhotos, where: str, seed: int, *, partial: bool = False
+) -> ModelCard:
     """The card with the calibration and the thresholds that fit these photos.
 
     Args:
+        farther: the same as they would be from farther away, or none.
         where: the photos are from, for errors.
         partial: a problem that no photo shows was not learned either, and is never found.
 
@@ -82,24 +88,27 @@ def fit_scores(card: ModelCard, scored: ScoredPhotos, where: str, seed: int, *, 
         TrainingError: the photos do not show each problem often enough.
     """
     calibration, thresholds = {}, {}
+    both = join_scored(scored, farther)
+    normal = both.of_kind(NO_ISSUE)
     for column, label in enumerate(card.labels):
-        labels, logits = scored.labels[:, column], scored.logits[:, column]
-        judged = ~np.isnan(labels)
-        positives = int((labels[judged] == 1).sum())
-        if partial and not positives:
+        shown, judged = scored.labels[:, column] == 1, ~np.isnan(scored.labels[:, column])
+        if partial and not shown.any():
             thresholds[label], calibration[label] = Threshold(lower=1, upper=1), Calibration()
             continue
-        if positives < LEAST_POSITIVES or positives == judged.sum():
+        if shown.sum() < LEAST_POSITIVES or shown.sum() == judged.sum():
             raise TrainingError(
-                f"{where} shows {label} in {positives} of {judged.sum()} judged photos; "
+                f"{where} shows {label} in {shown.sum()} of {judged.sum()} judged photos; "
                 f"calibration needs at least {LEAST_POSITIVES} with it and one without. Label more photos"
             )
-        calibration[label] = fit_calibration(labels[judged], logits[judged])
+        labels, logits = both.labels[:, column], both.logits[:, column]
+        known = ~np.isnan(labels)
+        calibration[label] = fit_calibration(labels[known], logits[known])
         if calibration[label].scale == LEAST_SCALE:
             log.warning("%s is not learned: photos that show it score no higher. Train longer, or add photos", label)
         scores = calibration[label].scores(logits)
-        normal = scores[scored.of_kind(NO_ISSUE)]
-        thresholds[label] = choose_threshold(labels[judged], scores[judged], normal, seed)
+        upper = choose_upper(labels[known], scores[known], scores[normal], seed)
+        lower = choose_lower(scores[: len(shown)][shown], upper)
+        thresholds[label] = Threshold(lower=lower, upper=upper)
         log.info("%s: %s, %s", label, calibration[label], thresholds[label])
     return replace(card, calibration=calibration, thresholds=thresholds)
 
@@ -118,13 +127,13 @@ def fit_calibration(labels: npt.NDArray[np.floating], logits: npt.NDArray[np.flo
     return Calibration(scale=round(max(scale, LEAST_SCALE), 6), offset=round(offset, 6))
 
 
-def choose_threshold(
+def choose_upper(
     labels: npt.NDArray[np.floating],
     scores: npt.NDArray[np.floating],
     normal_scores: npt.NDArray[np.floating],
     seed: int,
-) -> Threshold:
-    """Lower and upper threshold of one problem, by the rule above.
+) -> float:
+    """From which score a problem is found, by the rule above.
 
     Args:
         labels: (photos,) 1 or 0.
@@ -142,6 +151,14 @@ def choose_threshold(
     if len(normal_scores):
         worth -= FALSE_ALARM_WEIGHT * (normal_scores[:, None] >= CANDIDATES).mean(axis=0)
     mean = worth.mean(axis=0)
-    upper = float(np.median(CANDIDATES[mean >= mean.max() - 1e-9]))
-    lower = float(np.quantile(scores[labels == 1], MOST_MISSED, method="lower"))
-    return Threshold(lower=round(min(lower, upper / 2), 4), upper=round(upper, 4))
+    return round(float(np.median(CANDIDATES[mean >= mean.max() - 1e-9])), 4)
+
+
+def choose_lower(shown_scores: npt.NDArray[np.floating], upper: float) -> float:
+    """From which score a person should look, by the rule above.
+
+    Args:
+        shown_scores: (photos that show the problem,) calibrated.
+    """
+    lower = float(np.quantile(shown_scores, MOST_MISSED, method="lower"))
+    return round(min(lower, upper / 2), 4)

@@ -24,8 +24,9 @@ from model.classifier import EVIDENCE_OUTPUT, Classifier
 from model.files import replacing
 from training.calibrate import fit_scores
 from training.errors import TrainingError
+from training.farther import score_farther
 from training.metrics import precision_recall_f1
-from training.scoring import ScoredPhotos, score_split
+from training.scoring import ScoredPhotos, join_scored, score_split
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +53,12 @@ def quantize(folder: Path, manifest_path: Path, seed: int = 17) -> Precision:
     sha256 = {**exact.card.sha256, QUANTIZED_FILE: file_sha256(folder / QUANTIZED_FILE)}
     save_card(replace(exact.card, sha256=sha256, precision="fp32"), folder)
 
-    scored = {"fp32": score_split(exact, manifest, "val")}
-    scored["int8"] = score_split(Classifier.load(folder, precision="int8"), manifest, "val")
+    networks = {"fp32": exact, "int8": Classifier.load(folder, precision="int8")}
+    scored = {name: score_split(network, manifest, "val") for name, network in networks.items()}
+    farther = {name: score_farther(network, manifest, seed) for name, network in networks.items()}
     where = f"{manifest_path}: split val"
-    alone = fit_scores(exact.card, scored["fp32"], where, seed)
-    both = fit_scores(exact.card, _together(*scored.values()), where, seed)
+    alone = fit_scores(exact.card, scored["fp32"], farther["fp32"], where, seed)
+    both = fit_scores(exact.card, join_scored(*scored.values()), join_scored(*farther.values()), where, seed)
     f1 = {"fp32": _macro_f1(alone, scored["fp32"]), "int8": _macro_f1(both, scored["int8"])}
     precision: Precision = "int8" if f1["fp32"] - f1["int8"] <= MOST_F1_LOST else "fp32"
     card = both if precision == "int8" else alone
@@ -99,15 +101,6 @@ def _quantize(network: Path, photos: list[npt.NDArray[np.uint8]], target: Path) 
             weight_type=QuantType.QInt8,
             nodes_to_exclude=[node.name for node in nodes if EVIDENCE_OUTPUT in node.output],
         )
-
-
-def _together(*scored: ScoredPhotos) -> ScoredPhotos:
-    return ScoredPhotos(
-        photos=tuple(photo for each in scored for photo in each.photos),
-        labels=np.concatenate([each.labels for each in scored]),
-        logits=np.concatenate([each.logits for each in scored]),
-        features=None,
-    )
 
 
 def _macro_f1(card: ModelCard, scored: ScoredPhotos) -> float:

@@ -1,6 +1,6 @@
 """Labels and scores of many photos, by the same road that serving takes: what calibration and evaluation work on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,16 @@ class ScoredPhotos:
         return np.array([photo.kind == kind for photo in self.photos], dtype=bool)
 
 
+def join_scored(*scored: ScoredPhotos) -> ScoredPhotos:
+    """All of them as one, in their order; without features."""
+    return ScoredPhotos(
+        photos=tuple(photo for each in scored for photo in each.photos),
+        labels=np.concatenate([each.labels for each in scored]),
+        logits=np.concatenate([each.logits for each in scored]),
+        features=None,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class DecidedPhotos:
     """Scored photos with what is said of each, row by row."""
@@ -53,8 +63,17 @@ class DecidedPhotos:
         return self.scored.labels
 
 
-def score_split(classifier: Classifier, manifest: Manifest, split: Split) -> ScoredPhotos:
+def _file_of(photo: LabelledPhoto) -> bytes:
+    return photo.path.read_bytes()
+
+
+def score_split(
+    classifier: Classifier, manifest: Manifest, split: Split, read: Callable[[LabelledPhoto], bytes] = _file_of
+) -> ScoredPhotos:
     """Decode and score each photo of a split, on all cores.
+
+    Args:
+        read: gives the bytes that are scored in the photo's place.
 
     Raises:
         TrainingError: a photo cannot be read, or manifest and card do not name the same labels in the same order.
@@ -64,7 +83,7 @@ def score_split(classifier: Classifier, manifest: Manifest, split: Split) -> Sco
 
     def score(photo: LabelledPhoto) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
         try:
-            prepared = classifier.prepare(photo.path.read_bytes())
+            prepared = classifier.prepare(read(photo))
         except (OSError, PhotoError) as error:
             raise unreadable(photo, error) from error
         return classifier.look(prepared.pixels[None])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.calibrate import LEAST_SCALE, MOST_MISSED, choose_threshold, fit_calibration
+from training.calibrate import LEAST_SCALE, MOST_MISSED, choose_lower, choose_upper, fit_calibration
 
 RNG = np.random.default_rng(11)
 
@@ -31,10 +31,7 @@ def test_a_problem_is_found_from_the_score_that_parts_it_best():
     labels = np.repeat([1.0, 0.0], 200)
     scores = np.concatenate([RNG.uniform(0.6, 1.0, 200), RNG.uniform(0.0, 0.4, 200)])
 
-    threshold = choose_threshold(labels, scores, scores[labels == 0], seed=1)
-
-    assert 0.40 <= threshold.upper <= 0.62
-    assert threshold.lower <= threshold.upper / 2  # there is always room for doubt
+    assert 0.40 <= choose_upper(labels, scores, scores[labels == 0], seed=1) <= 0.62
 
 
 def test_false_alarms_hold_the_upper_threshold_up():
@@ -42,18 +39,17 @@ def test_false_alarms_hold_the_upper_threshold_up():
     scores = np.concatenate([RNG.uniform(0.3, 1.0, 200), RNG.uniform(0.0, 0.4, 200)])
     normal = RNG.uniform(0.0, 0.8, 400)
 
-    threshold = choose_threshold(labels, scores, normal, seed=1)
+    upper = choose_upper(labels, scores, normal, seed=1)
 
-    without = choose_threshold(labels, scores, np.array([]), seed=1)
-    assert threshold.upper > without.upper
-    assert (normal >= threshold.upper).mean() < 0.5 * (normal >= without.upper).mean()
+    without = choose_upper(labels, scores, np.array([]), seed=1)
+    assert upper > without
+    assert (normal >= upper).mean() < 0.5 * (normal >= without).mean()
 
 
 def test_few_photos_that_show_the_problem_lie_below_the_lower_threshold():
-    labels = np.repeat([1.0, 0.0], 500)
-    scores = np.concatenate([RNG.beta(4, 2, 500), RNG.beta(2, 6, 500)])
+    shown = RNG.beta(4, 2, 500)
 
-    threshold = choose_threshold(labels, scores, scores[labels == 0], seed=1)
+    lower = choose_lower(shown, upper=0.9)
 
-    assert (scores[labels == 1] < threshold.lower).mean() <= MOST_MISSED
-    assert threshold.lower < threshold.upper
+    assert 0 < (shown < lower).mean() <= MOST_MISSED
+    assert choose_lower(np.ones(50), upper=0.9) == 0.45  # there is always room for doubt
