@@ -1,7 +1,7 @@
 """Scores that mean what they say, and thresholds for what is said; both from the validation split alone.
 
-Each photo counts twice, as it is and as it would be from farther away (farther.py): places that nobody has seen differ
-from those of the split most in that. Platt scaling turns logits into probabilities. Then, for each problem:
+Each photo counts as it is, and as much as it would be from farther away (farther.py): places that nobody has seen
+differ from those of the split most in that. Platt scaling turns logits into probabilities. Then, for each problem:
 
 - `upper`, from which a problem is found. What a threshold is worth is its F1 less FALSE_ALARM_WEIGHT times the share of
   normal photos that would be called this problem, as the mean over resamples of the photos, so that no single photo
@@ -26,7 +26,7 @@ from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE
 from model.files import replacing
 from training.errors import TrainingError
-from training.farther import score_farther
+from training.farther import DRAWS, score_farther
 from training.pages import draw_pages
 from training.prototypes import choose_familiar, choose_prototypes
 from training.same_place import choose_same_place
@@ -34,7 +34,7 @@ from training.scoring import ScoredPhotos, join_scored, score_split
 
 log = logging.getLogger(__name__)
 
-FALSE_ALARM_WEIGHT = 2.0  # in F1: calling 1 % of the normal streets a problem must win 0.02 of it
+FALSE_ALARM_WEIGHT = 4.0  # in F1: calling 1 % of the normal streets a problem must win 0.04 of it
 MOST_MISSED = 0.02  # of the photos that show the problem
 LEAST_POSITIVES = 5  # fewer say nothing about a threshold
 LEAST_SCALE = 1e-3  # stands for: higher logits do not mean that more photos show it
@@ -89,6 +89,7 @@ def fit_scores(
     """
     calibration, thresholds = {}, {}
     both = join_scored(scored, farther)
+    weights = np.repeat([1.0, 1.0 / DRAWS], [len(scored.photos), len(farther.photos)])
     normal = both.of_kind(NO_ISSUE)
     for column, label in enumerate(card.labels):
         shown, judged = scored.labels[:, column] == 1, ~np.isnan(scored.labels[:, column])
@@ -102,11 +103,11 @@ def fit_scores(
             )
         labels, logits = both.labels[:, column], both.logits[:, column]
         known = ~np.isnan(labels)
-        calibration[label] = fit_calibration(labels[known], logits[known])
+        calibration[label] = fit_calibration(labels[known], logits[known], weights[known])
         if calibration[label].scale == LEAST_SCALE:
             log.warning("%s is not learned: photos that show it score no higher. Train longer, or add photos", label)
         scores = calibration[label].scores(logits)
-        upper = choose_upper(labels[known], scores[known], scores[normal], seed)
+        upper = choose_upper(labels[known], scores[known], normal[known], weights[known], seed)
         lower = choose_lower(scores[: len(shown)][shown], upper)
         thresholds[label] = Threshold(lower=lower, upper=upper)
         log.info("%s: %s, %s", label, calibration[label], thresholds[label])
@@ -120,9 +121,17 @@ def _page_features(classifier: Classifier, seed: int) -> npt.NDArray[np.float32]
     return classifier.look(draw_pages(PROTOTYPE_PAGES, classifier.card.input_side, seed + 1))[1]
 
 
-def fit_calibration(labels: npt.NDArray[np.floating], logits: npt.NDArray[np.floating]) -> Calibration:
-    """Scale and offset that make sigmoid(scale * logit + offset) the share of positives (Platt 1999)."""
-    model = LogisticRegression(C=1e3).fit(logits[:, None], labels)
+def fit_calibration(
+    labels: npt.NDArray[np.floating], logits: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]
+) -> Calibration:
+    """Scale and offset that make sigmoid(scale * logit + offset) the share of positives (Platt 1999).
+
+    Args:
+        labels: (photos,) 1 or 0.
+        logits: (photos,).
+        weights: (photos,) how much each counts.
+    """
+    model = LogisticRegression(C=1e3).fit(logits[:, None], labels, sample_weight=weights)
     scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
     return Calibration(scale=round(max(scale, LEAST_SCALE), 6), offset=round(offset, 6))
 
@@ -130,7 +139,8 @@ def fit_calibration(labels: npt.NDArray[np.floating], logits: npt.NDArray[np.flo
 def choose_upper(
     labels: npt.NDArray[np.floating],
     scores: npt.NDArray[np.floating],
-    normal_scores: npt.NDArray[np.floating],
+    normal: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.floating],
     seed: int,
 ) -> float:
     """From which score a problem is found, by the rule above.
@@ -138,18 +148,19 @@ def choose_upper(
     Args:
         labels: (photos,) 1 or 0.
         scores: (photos,) calibrated.
-        normal_scores: (normal photos,) of photos that show no problem at all.
+        normal: (photos,) which of them show no problem at all.
+        weights: (photos,) how much each counts.
     """
     rng = np.random.default_rng(seed)
     found = scores[:, None] >= CANDIDATES  # (photos, candidates)
     hits, wrong = found & (labels[:, None] == 1), found & (labels[:, None] == 0)
     worth = np.zeros((RESAMPLES, len(CANDIDATES)))
     for resample in range(RESAMPLES):
-        times = rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)))
+        times = rng.multinomial(len(labels), weights / weights.sum())
         counted_hits, counted_wrong = times @ hits, times @ wrong
         worth[resample] = 2 * counted_hits / np.maximum(1, counted_hits + counted_wrong + times @ (labels == 1))
-    if len(normal_scores):
-        worth -= FALSE_ALARM_WEIGHT * (normal_scores[:, None] >= CANDIDATES).mean(axis=0)
+    if normal.any():
+        worth -= FALSE_ALARM_WEIGHT * np.average(found[normal], axis=0, weights=weights[normal])
     mean = worth.mean(axis=0)
     return round(float(np.median(CANDIDATES[mean >= mean.max() - 1e-9])), 4)
 

@@ -16,14 +16,15 @@ from model.classifier import Classifier
 from model.errors import PhotoError
 from model.preprocessing import read_photo
 from training.retakes import encode_exactly
-from training.scoring import ScoredPhotos, score_split, unreadable
+from training.scoring import ScoredPhotos, join_scored, score_split, unreadable
 
+DRAWS = 2  # streets that each photo is set into
 SHARE = (0.3, 0.85)  # of the sides of the street that a photo takes up; drawn evenly
 STRETCH = (0.7, 1.43)  # of its height against its width
 
 
 def score_farther(classifier: Classifier, manifest: Manifest, seed: int) -> ScoredPhotos:
-    """Score each validation photo once more, set into a normal one; nothing where the split shows no normal street.
+    """Score each validation photo DRAWS times, set into normal ones; nothing where the split shows no normal street.
 
     Labels stay: what the photo shows can still be seen, and the street around it shows nothing.
 
@@ -32,16 +33,20 @@ def score_farther(classifier: Classifier, manifest: Manifest, seed: int) -> Scor
     """
     photos = manifest.split("val")
     streets = [photo for photo in photos if photo.kind == NO_ISSUE]
-    rng = np.random.default_rng(seed)
-    drawn = {
-        photo.file: (streets[int(rng.integers(len(streets)))], tuple(rng.random(4))) for photo in photos if streets
-    }
 
-    def read(photo: LabelledPhoto) -> bytes:
-        street, draws = drawn[photo.file]
-        return encode_exactly(set_into(_open(photo), _open(street), draws))
+    def score(draw: int) -> ScoredPhotos:
+        rng = np.random.default_rng((seed, draw))
+        chosen = {photo.file: (streets[int(rng.integers(len(streets)))], tuple(rng.random(4))) for photo in photos}
 
-    return score_split(classifier, replace(manifest, photos=photos if streets else ()), "val", read)
+        def read(photo: LabelledPhoto) -> bytes:
+            street, numbers = chosen[photo.file]
+            return encode_exactly(set_into(_open(photo), _open(street), numbers))
+
+        return score_split(classifier, manifest, "val", read)
+
+    if not streets:
+        return score_split(classifier, replace(manifest, photos=()), "val")
+    return join_scored(*map(score, range(DRAWS)))
 
 
 def set_into(photo: Image.Image, street: Image.Image, draws: tuple[float, ...]) -> Image.Image:

@@ -12,7 +12,7 @@ def test_calibration_finds_the_scale_and_offset_that_were_there():
     logits = RNG.normal(0, 3, 20_000)
     labels = (RNG.random(20_000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))).astype(float)
 
-    calibration = fit_calibration(labels, logits)
+    calibration = fit_calibration(labels, logits, np.ones(len(labels)))
 
     assert calibration.scale == pytest.approx(0.5, abs=0.03)
     assert calibration.offset == pytest.approx(-1, abs=0.06)
@@ -22,28 +22,56 @@ def test_logits_that_rank_photos_backwards_keep_nothing_but_the_share():
     logits = RNG.normal(0, 3, 2_000)
     labels = (RNG.random(2_000) < 1 / (1 + np.exp(logits))).astype(float)
 
-    calibration = fit_calibration(labels, logits)
+    calibration = fit_calibration(labels, logits, np.ones(len(labels)))
 
     assert calibration.scale == LEAST_SCALE
+
+
+def test_what_counts_little_changes_little():
+    logits, labels = np.array([-2.0, -1, 1, 2] * 50), np.array([0.0, 0, 1, 1] * 50)
+    backwards = np.concatenate([labels, 1 - labels])
+    weights = np.repeat([1.0, 0.01], 200)
+
+    scale, without = (
+        fit_calibration(*parts).scale
+        for parts in ((backwards, np.tile(logits, 2), weights), (labels, logits, weights[:200]))
+    )
+
+    assert 0 < scale < without
+    assert scale > 20 * fit_calibration(backwards, np.tile(logits, 2), np.ones(400)).scale
 
 
 def test_a_problem_is_found_from_the_score_that_parts_it_best():
     labels = np.repeat([1.0, 0.0], 200)
     scores = np.concatenate([RNG.uniform(0.6, 1.0, 200), RNG.uniform(0.0, 0.4, 200)])
 
-    assert 0.40 <= choose_upper(labels, scores, scores[labels == 0], seed=1) <= 0.62
+    assert 0.40 <= choose_upper(labels, scores, labels == 0, np.ones(400), seed=1) <= 0.62
 
 
 def test_false_alarms_hold_the_upper_threshold_up():
-    labels = np.repeat([1.0, 0.0], 200)
-    scores = np.concatenate([RNG.uniform(0.3, 1.0, 200), RNG.uniform(0.0, 0.4, 200)])
-    normal = RNG.uniform(0.0, 0.8, 400)
+    labels = np.repeat([1.0, 0.0, 0.0], 200)
+    scores = np.concatenate([RNG.uniform(0.3, 1.0, 200), RNG.uniform(0.0, 0.4, 200), RNG.uniform(0.0, 0.6, 200)])
+    normal = np.arange(600) >= 400
 
-    upper = choose_upper(labels, scores, normal, seed=1)
+    upper = choose_upper(labels, scores, normal, np.ones(600), seed=1)
 
-    without = choose_upper(labels, scores, np.array([]), seed=1)
+    without = choose_upper(labels, scores, np.zeros(600, dtype=bool), np.ones(600), seed=1)
     assert upper > without
-    assert (normal >= upper).mean() < 0.5 * (normal >= without).mean()
+    assert (scores[normal] >= upper).mean() < 0.5 * (scores[normal] >= without).mean()
+
+
+def test_photos_that_count_more_move_the_upper_threshold():
+    labels = np.tile(np.repeat([1.0, 0.0], 200), 2)
+    near, far = RNG.uniform(0.7, 1.0, 200), RNG.uniform(0.3, 0.6, 200)
+    scores = np.concatenate([near, RNG.uniform(0.0, 0.65, 200), far, RNG.uniform(0.0, 0.25, 200)])
+    is_far = np.arange(800) >= 400
+
+    little, much = (
+        choose_upper(labels, scores, np.zeros(800, dtype=bool), np.where(is_far, weight, 1.0), seed=1)
+        for weight in (0.01, 10.0)
+    )
+
+    assert much < 0.4 < little
 
 
 def test_few_photos_that_show_the_problem_lie_below_the_lower_threshold():

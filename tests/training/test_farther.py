@@ -9,7 +9,7 @@ from PIL import Image
 from datasets.manifest import NO_ISSUE, read_manifest
 from model.classifier import Classifier, current_release
 from training.errors import TrainingError
-from training.farther import SHARE, score_farther, set_into
+from training.farther import DRAWS, SHARE, score_farther, set_into
 from training.scoring import score_split
 
 RED = Image.new("RGB", (60, 40), (255, 0, 0))
@@ -53,12 +53,14 @@ def few(drawn_manifest):
     return replace(manifest, photos=tuple(kept))
 
 
-def test_each_validation_photo_is_scored_once_with_its_own_labels_and_other_scores(classifier, few):
+def test_each_validation_photo_is_scored_as_often_with_its_own_labels_and_other_scores(classifier, few):
     scored, farther = score_split(classifier, few, "val"), score_farther(classifier, few, seed=3)
 
-    assert farther.photos == scored.photos
-    assert np.array_equal(farther.labels, scored.labels, equal_nan=True)
-    assert (np.abs(farther.logits - scored.logits).max(axis=1) > 0.01).mean() > 0.9
+    assert farther.photos == scored.photos * DRAWS
+    assert np.array_equal(farther.labels, np.tile(scored.labels, (DRAWS, 1)), equal_nan=True)
+    once, again = np.split(farther.logits, DRAWS)
+    for one, other in ((scored.logits, once), (scored.logits, again), (once, again)):
+        assert (np.abs(one - other).max(axis=1) > 0.01).mean() > 0.9
     assert np.array_equal(score_farther(classifier, few, seed=3).logits, farther.logits)
     assert not np.array_equal(score_farther(classifier, few, seed=4).logits, farther.logits)
 
