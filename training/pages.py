@@ -4,6 +4,7 @@ People upload them by mistake, no set of street photos holds any, and a network 
 graffiti. They are learned from as showing nothing, and their features tell serving what is no street.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,7 @@ Colour = tuple[int, int, int]
 
 WIDTH = 300  # pixels a page is drawn wide; 1 to 2 times as high
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPRSTUVW0123456789"
+_SLOPES = (0, 0, math.inf, math.inf, 1, -1)  # of strokes: level, upright, slanting
 
 
 def draw_pages(count: int, side: int, seed: int) -> npt.NDArray[np.uint8]:
@@ -116,9 +118,9 @@ def _squares(
         for _ in range(int(rng.integers(3, 8))):
             across, down = rng.uniform(0, 0.9, 2) * size
             length = rng.uniform(0.3, 0.9) * size
-            slope = rng.choice((0, 0, np.inf, np.inf, 1, -1))
-            dx, dy = (0, length) if slope == np.inf else (length, slope * length * 0.7)
-            stroke = (x + across, y + down, min(x + across + dx, x + size), y + float(np.clip(down + dy, 0, size)))
+            slope = _SLOPES[rng.integers(len(_SLOPES))]
+            dx, dy = (0, length) if slope == math.inf else (length, slope * length * 0.7)
+            stroke = (x + across, y + down, min(x + across + dx, x + size), y + min(max(down + dy, 0), size))
             pencil.line(stroke, fill=colour, width=max(1, size // 11))
         x += size + 1 + (size if rng.random() < 0.05 else 0)
 
