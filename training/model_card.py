@@ -79,6 +79,8 @@ def _left_out(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
     recipe = "from ImageNet, not the whole way to this model," if averaged or goes_on else "like its own,"
     anew = " its last layer fitted anew," if figures.get("refit") else ""
     stages = ", ".join(f"{stage['epochs']} at {stage['side']} px" for stage in figures["config"]["stages"])
+    errors = figures["expected_calibration_error"]
+    each = ", ".join(f"{label} {error:.3f}" for label, error in errors.items())
     return f"""
 ## Places it never saw
 
@@ -87,6 +89,8 @@ photos of just those origins: `python -m training leave-out`. A place of yours w
 above.
 
 {_markdown(left_out_table(figures))}
+
+Calibration error on them: {each}; mean {sum(errors.values()) / len(errors):.3f}.
 """
 
 

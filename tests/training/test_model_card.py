@@ -24,3 +24,11 @@ def test_a_last_layer_fitted_anew_is_said_of_the_runs_that_left_places_out(card,
     text = write_model_card(replace(card, evaluation=dict(card.evaluation) | {"left_out": left_out}))
 
     assert ("its last layer fitted anew" in text) == said
+
+
+def test_the_calibration_error_on_places_left_out_is_said(card):
+    errors = {"graffiti": 0.1, "road_damage": 0.02}
+    left_out = dict(card.evaluation["left_out"]) | {"expected_calibration_error": errors}
+    text = write_model_card(replace(card, evaluation=dict(card.evaluation) | {"left_out": left_out}))
+
+    assert "graffiti 0.100, road_damage 0.020; mean 0.060" in text
