@@ -50,23 +50,20 @@ def fit_last_layer(
     Returns:
         The strength that each problem took.
     """
-    features = see(network, packed, side)
+    features = _features(network, packed, side)
     if pages is not None:
-        features = np.concatenate([features, see(network, pages, side)])
+        features = np.concatenate([features, _features(network, pages, side)])
         labels = np.concatenate([labels, np.zeros((len(pages), labels.shape[1]), labels.dtype)])
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     deviation = np.maximum(deviation, LEAST_DEVIATION * deviation.mean() + 1e-6)  # tiny photos may all look the same
     standard = (features - mean) / deviation
-    tested = (see(network, held_out[0], side) - mean) / deviation if held_out else None
+    tested, truth = (_features(network, held_out[0], side), held_out[1]) if held_out else (features[:0], labels[:0])
+    tested = (tested - mean) / deviation
     layer, taken = network.classify, []
     for column in range(labels.shape[1]):
         judged = ~np.isnan(labels[:, column])
         fitted = [_regress(standard[judged], labels[judged, column], strength) for strength in strengths]
-        place = 0
-        if held_out and tested is not None:
-            place = lowest_as_good(
-                [average_precision(held_out[1][:, column], tested @ weight + bias) for weight, bias in fitted]
-            )
+        place = lowest_as_good([average_precision(truth[:, column], tested @ weight + bias) for weight, bias in fitted])
         weight, bias = fitted[place]
         with torch.no_grad():
             layer.weight[column] = torch.from_numpy(weight / deviation)
@@ -81,7 +78,7 @@ def lowest_as_good(precisions: Sequence[float]) -> int:
     return int(good.argmax())
 
 
-def see(network: Network, packed: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float64]:
+def _features(network: Network, packed: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float64]:
     """(photos, 1280) of whole photos, unchanged."""
     device = network.classify.weight.device
     network.eval()

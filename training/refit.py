@@ -28,7 +28,6 @@ from training.train import PACKED_FOLDER, regions_sha256
 
 log = logging.getLogger(__name__)
 
-
 STRENGTHS = (0.6, 1.7, 6.0, 17.0, 60.0)
 """Inverse regularisation of the regression beside the mean over its photos: a lower one ranks places never seen better,
 a higher one those that are known. Each problem takes the lowest that ranks its validation photos almost as well as any;

@@ -98,6 +98,32 @@ def test_of_several_strengths_the_lowest_is_taken_that_ranks_held_out_photos_as_
     assert torch.allclose(weight[0], alone.classify.weight[0])
 
 
+def test_what_the_held_out_photos_say_decides_each_problem(pictures, monkeypatch):
+    seen = []
+    monkeypatch.setattr("training.probe.lowest_as_good", lambda precisions: seen.append(precisions) or 2)
+    torch.manual_seed(3)
+    network = Network(1)
+    labels = np.repeat(np.array([[0.0], [1.0]], dtype=np.float32), 12, axis=0)
+
+    taken = fit_last_layer(network, pictures, labels, SIDE, [1e-3, 0.1, 1.0], held_out=(pictures, 1 - labels))
+
+    assert taken == (1.0,)
+    ((backwards, _, _),) = seen  # the labels that were held out, not those that were learned from
+    assert backwards < 0.5
+
+
+def test_a_lower_strength_holds_the_weights_smaller(pictures):
+    torch.manual_seed(3)
+    network = Network(1)
+    labels = np.repeat(np.array([[0.0], [1.0]], dtype=np.float32), 12, axis=0)
+    norms = []
+    for strength in (1e-5, 1e-3):
+        fit_last_layer(network, pictures, labels, SIDE, [strength])
+        norms.append(network.classify.weight.norm().item())
+
+    assert norms[0] < 0.5 * norms[1]
+
+
 @pytest.mark.parametrize(
     ("precisions", "place"),
     [

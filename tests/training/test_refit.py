@@ -51,9 +51,7 @@ def test_nothing_but_the_last_layer_moves_and_the_run_is_remembered(run, refitte
     assert {path.name for path in refitted.iterdir()} == {WEIGHTS_FILE, "run.json"}
 
 
-def test_strengths_count_beside_the_mean_over_photos_so_that_few_are_not_held_smaller(
-    run, config, tmp_path, monkeypatch
-):
+def test_strengths_count_beside_the_mean_over_photos_so_that_few_are_not_held_smaller(run, tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(refit_module, "fit_last_layer", lambda *known, **_: given.append(known) or known[4][:1] * 5)
 
