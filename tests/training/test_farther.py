@@ -58,7 +58,7 @@ def test_each_validation_photo_is_scored_as_often_with_its_own_labels_and_other_
 
     assert farther.photos == scored.photos * DRAWS
     assert np.array_equal(farther.labels, np.tile(scored.labels, (DRAWS, 1)), equal_nan=True)
-    once, again = np.split(farther.logits, DRAWS)
+    once, again, *_ = np.split(farther.logits, DRAWS)
     for one, other in ((scored.logits, once), (scored.logits, again), (once, again)):
         assert (np.abs(one - other).max(axis=1) > 0.01).mean() > 0.9
     assert np.array_equal(score_farther(classifier, few, seed=3).logits, farther.logits)
