@@ -1,7 +1,7 @@
 # make serve   start the service with the released model on http://127.0.0.1:8000 (PORT=9000 for another port)
 # make test    install everything, then lint, types, architecture and all tests
 # make train   the documented training run on MANIFEST; ends with a measured model folder in RUN/model
-#              (REGIONS= for photos without regions; those of datasets/regions.csv belong to the released model's)
+#              (REGIONS= for other photos than the released model's: its regions and weak labels belong to them)
 # make bench   measure the service beside the machine's ceiling and beside other servers
 # make clean   remove what these commands installed
 
@@ -9,8 +9,10 @@ PORT ?= 8000
 MANIFEST ?= ../shared/photos/manifest.csv
 RUN ?= runs/first
 REGIONS ?= datasets/regions.csv
+WEAK_LABELS ?= $(if $(REGIONS),datasets/weak_labels.toml)
 PYTHON ?= python3
 BIN := .venv/bin
+WITHOUT_WEAK = $(if $(WEAK_LABELS),--weak-labels "$(WEAK_LABELS)")
 
 .PHONY: serve test train bench clean
 
@@ -27,10 +29,10 @@ test: .venv/dev-installed
 train: .venv/dev-installed
 	$(BIN)/python -m datasets check $(MANIFEST) || true
 	$(BIN)/python -m training fit --manifest $(MANIFEST) --regions "$(REGIONS)" --out $(RUN)
-	$(BIN)/python -m training refit $(RUN) --out $(RUN)/refit
+	$(BIN)/python -m training refit $(RUN) --out $(RUN)/refit $(WITHOUT_WEAK)
 	$(BIN)/python -m training export $(RUN)/refit --out $(RUN)/model
-	$(BIN)/python -m training calibrate $(RUN)/model --manifest $(MANIFEST)
-	$(BIN)/python -m training quantize $(RUN)/model --manifest $(MANIFEST)
+	$(BIN)/python -m training calibrate $(RUN)/model --manifest $(MANIFEST) $(WITHOUT_WEAK)
+	$(BIN)/python -m training quantize $(RUN)/model --manifest $(MANIFEST) $(WITHOUT_WEAK)
 	$(BIN)/python -m training robustness $(RUN)/model --manifest $(MANIFEST) --out $(RUN)/evaluation
 	$(BIN)/python -m training evaluate $(RUN)/model --manifest $(MANIFEST) --out $(RUN)/evaluation
 

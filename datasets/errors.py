@@ -5,7 +5,8 @@ DatasetError
 ├── PhotosUnreadable    some files are not usable photos, and nobody said to skip them
 ├── FoldersInvalid      a folder of folders cannot be imported as it is
 ├── FoldsInvalid        the list of folds does not leave each origin out exactly once
-└── RegionsInvalid      a region is not within a training photo as it was looked at
+├── RegionsInvalid      a region is not within a training photo as it was looked at
+└── WeakLabelsInvalid   the list of weak labels does not fit the manifest
 """
 
 from collections.abc import Sequence
@@ -55,6 +56,13 @@ class RegionsInvalid(DatasetError):
     def __init__(self, wrong: Sequence[str]) -> None:
         self.wrong = tuple(wrong)
         super().__init__(_first_of(self.wrong))
+
+
+class WeakLabelsInvalid(DatasetError):
+    """The list of weak labels does not fit the manifest."""
+
+    def __init__(self, wrong: Sequence[str]) -> None:
+        super().__init__(_first_of(wrong))
 
 
 def _first_of(lines: Sequence[str]) -> str:

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "--members", type=float, nargs="+", default=(), metavar="MOSAICS", help="of a soup, one a run"
     )
     left_out.add_argument("--refit", action="store_true", help="fit the last layer of each anew")
+    _add_weak_labels(left_out)
     _add_fit_options(left_out)
     left_out.set_defaults(run_command=_leave_out)
 
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     refit = commands.add_parser("refit", help="fit the last layer of a run anew → a run; better on places never seen")
     refit.add_argument("run", type=Path, metavar="RUN")
     refit.add_argument("--out", type=Path, required=True, metavar="RUN")
+    _add_weak_labels(refit)
     refit.set_defaults(run_command=_refit)
 
     export = commands.add_parser("export", help="RUN/weights.safetensors → a model folder with model.onnx")
@@ -79,11 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     calibrate = commands.add_parser("calibrate", help="set thresholds and calibration from the split val")
     calibrate.add_argument("folder", type=Path, metavar="MODEL")
     calibrate.add_argument("--manifest", type=Path, required=True)
+    _add_weak_labels(calibrate)
     calibrate.set_defaults(run_command=_calibrate)
 
     quantize = commands.add_parser("quantize", help="add the network in int8; it is served where little F1 is lost")
     quantize.add_argument("folder", type=Path, metavar="MODEL")
     quantize.add_argument("--manifest", type=Path, required=True)
+    _add_weak_labels(quantize)
     quantize.set_defaults(run_command=_quantize)
 
     robustness = commands.add_parser(
@@ -133,6 +137,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_weak_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weak-labels", type=Path, metavar="FILE", help="labels that nothing is fitted to")
+
+
 def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     for field in fields(TrainingConfig):
         if field.name not in _NOT_PLAIN:
@@ -161,7 +169,9 @@ def _leave_out(chosen: argparse.Namespace) -> None:
     from training.leave_out import LEFT_OUT_FILE, leave_out
     from training.tables import left_out_table
 
-    figures = leave_out(_config(chosen), chosen.folds, chosen.out, chosen.members, refitted=chosen.refit)
+    figures = leave_out(
+        _config(chosen), chosen.folds, chosen.out, chosen.members, refitted=chosen.refit, weak_labels=chosen.weak_labels
+    )
     _print_table(left_out_table(figures))
     print(chosen.out / LEFT_OUT_FILE)
 
@@ -175,7 +185,7 @@ def _soup(chosen: argparse.Namespace) -> None:
 def _refit(chosen: argparse.Namespace) -> None:
     from training.refit import refit
 
-    print(refit(chosen.run, chosen.out))
+    print(refit(chosen.run, chosen.out, chosen.weak_labels))
 
 
 def _export(chosen: argparse.Namespace) -> None:
@@ -187,13 +197,13 @@ def _export(chosen: argparse.Namespace) -> None:
 def _calibrate(chosen: argparse.Namespace) -> None:
     from training.calibrate import calibrate
 
-    calibrate(chosen.folder, chosen.manifest)
+    calibrate(chosen.folder, chosen.manifest, weak_labels=chosen.weak_labels)
 
 
 def _quantize(chosen: argparse.Namespace) -> None:
     from training.quantize import quantize
 
-    print(quantize(chosen.folder, chosen.manifest))
+    print(quantize(chosen.folder, chosen.manifest, weak_labels=chosen.weak_labels))
 
 
 def _robustness(chosen: argparse.Namespace) -> None:

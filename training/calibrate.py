@@ -21,6 +21,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from datasets.manifest import NO_ISSUE, read_manifest
+from datasets.weak import read_weak_labels, without_weak
 from model.card import Calibration, ModelCard, Threshold, file_sha256, save_card
 from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE
@@ -43,21 +44,31 @@ PROTOTYPE_PAGES = 160  # drawn to see what the network makes of them
 CANDIDATES = np.linspace(0.02, 0.98, 97)
 
 
-def calibrate(folder: Path, manifest_path: Path, seed: int = 17, leave_out: tuple[str, ...] = ()) -> None:
+def calibrate(
+    folder: Path,
+    manifest_path: Path,
+    seed: int = 17,
+    leave_out: tuple[str, ...] = (),
+    weak_labels: Path | None = None,
+) -> None:
     """Set calibration and thresholds in the card of a model folder.
 
     Args:
         leave_out: origins, by how their text begins, whose photos are not looked at.
+        weak_labels: a file of labels that scores and thresholds are not fitted to.
 
     Raises:
-        TrainingError: the validation split does not show each problem often enough.
+        TrainingError: the validation split does not show each problem often enough; ReleaseError, ManifestError,
+            WeakLabelsInvalid for what is read.
     """
     classifier = Classifier.load(folder, precision="fp32")  # quantize fits to the network in int8 as well
     manifest = read_manifest(manifest_path)
+    weak = read_weak_labels(weak_labels, manifest) if weak_labels else ()
     kept = tuple(photo for photo in manifest.photos if not photo.origin.startswith(leave_out))
     manifest = replace(manifest, photos=kept)
-    scored = score_split(classifier, manifest, "val")
-    farther = score_farther(classifier, manifest, seed)
+    sure = replace(manifest, photos=without_weak(kept, weak))
+    scored = score_split(classifier, sure, "val")
+    farther = score_farther(classifier, sure, seed)
     card = fit_scores(classifier.card, scored, farther, f"{manifest_path}: split val", seed, partial=bool(leave_out))
     same_place = choose_same_place(scored, seed)
     log.info("same place from a cosine of %s", same_place)

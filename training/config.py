@@ -140,6 +140,8 @@ class Run:
     """Of a soup: what each run in it was started with; `config` is that of the first."""
     refit: tuple[float, ...] = ()
     """Strength, for each problem, of the regression that became the last layer afterwards; empty: none did."""
+    weak_labels_sha256: str = ""
+    """Of the file of labels that the regression was not fitted to; empty without one."""
 
 
 def read_run(folder: Path) -> Run:
@@ -158,6 +160,7 @@ def read_run(folder: Path) -> Run:
             regions_sha256=content.get("regions_sha256", ""),
             members=tuple(TrainingConfig.from_json(member) for member in content.get("members", ())),
             refit=tuple(refit) if isinstance(refit, list | tuple) else (refit,),  # until 1.6.0 one for all
+            weak_labels_sha256=content.get("weak_labels_sha256", ""),
         )
     except FileNotFoundError as error:
         cure = f"start one: python -m training fit --out {folder}"

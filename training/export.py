@@ -119,6 +119,7 @@ def _first_card(run: Run, manifest: Manifest, folder: Path) -> ModelCard:
             "training": run.config.told(),
             **({"members": [member.told() for member in run.members]} if run.members else {}),
             **({"refit": run.refit} if run.refit else {}),
+            **({"weak_labels_sha256": run.weak_labels_sha256} if run.weak_labels_sha256 else {}),
         },
         sha256={name: file_sha256(folder / name) for name in (NETWORK_FILE, WEIGHTS_FILE)},
     )

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from datasets.folds import Fold, read_folds
 from datasets.manifest import NO_ISSUE, Manifest, read_manifest
-from model.card import WEIGHTS_FILE
+from model.card import WEIGHTS_FILE, file_sha256
 from model.classifier import Classifier
 from model.files import write_json
 from training.calibrate import calibrate
@@ -44,7 +44,13 @@ LEAST_POSITIVES = 20  # left-out photos that show a problem; an F1 of fewer says
 
 
 def leave_out(
-    config: TrainingConfig, folds_path: Path, out: Path, members: Sequence[float] = (), *, refitted: bool = False
+    config: TrainingConfig,
+    folds_path: Path,
+    out: Path,
+    members: Sequence[float] = (),
+    *,
+    refitted: bool = False,
+    weak_labels: Path | None = None,
 ) -> dict[str, Any]:
     """Train once a fold and measure each model on the origins it did not see; writes left_out.json into `out`.
 
@@ -54,9 +60,11 @@ def leave_out(
         members: share of mosaics of each run of a soup, the first with the seed of `config`, the next with the next;
             by default one run as `config` says.
         refitted: whether the last layer is fitted anew, see refit.py.
+        weak_labels: a file of labels that neither a last layer that is fitted anew nor scores and thresholds are
+            fitted to; they are measured with all the same.
 
     Raises:
-        FoldsInvalid, ManifestError, TrainingError: for what is read and trained.
+        FoldsInvalid, ManifestError, WeakLabelsInvalid, TrainingError: for what is read and trained.
     """
     manifest = read_manifest(config.manifest)
     seen = tuple(photo for photo in manifest.photos if photo.split in ("train", "val"))
@@ -65,28 +73,33 @@ def leave_out(
     for fold in folds:
         fold_config = replace(config, leave_out=fold.origins)
         each = [replace(fold_config, mosaics=share, seed=config.seed + place) for place, share in enumerate(members)]
-        classifier = _classifier_of(each or [fold_config], out / fold.name, refitted)
+        classifier = _classifier_of(each or [fold_config], out / fold.name, refitted, weak_labels)
         left = tuple(replace(photo, split="val") for photo in seen if fold.holds(photo))
         scored = score_split(classifier, replace(manifest, photos=left), "val")
         answered[fold] = decide_photos(classifier, scored)
         np.savez(out / fold.name / SCORES_FILE, files=[photo.file for photo in left], logits=scored.logits)
-    figures = _measure(answered, config, manifest) | {"members": list(members), "refit": refitted}
+    settings = {"members": list(members), "refit": refitted, "weak_labels": weak_labels.name if weak_labels else ""}
+    figures = _measure(answered, config, manifest) | settings
     write_json(figures, out / LEFT_OUT_FILE)
     return figures
 
 
-def _classifier_of(members: Sequence[TrainingConfig], run: Path, refitted: bool) -> Classifier:
+def _classifier_of(
+    members: Sequence[TrainingConfig], run: Path, refitted: bool, weak_labels: Path | None
+) -> Classifier:
     runs = [run / f"seed-{member.seed}" for member in members]
     for member, place in zip(members, runs, strict=True):
         if not (place / WEIGHTS_FILE).is_file():
             fit(member, place, resume=(place / CHECKPOINT_FILE).is_file())
     made = read_run(run) if (run / "model").is_dir() else None
-    if made is None or (made.members, bool(made.refit)) != (tuple(members), refitted):
+    fitted_without = file_sha256(weak_labels) if refitted and weak_labels else ""
+    wanted = (tuple(members), refitted, fitted_without)
+    if made is None or (made.members, bool(made.refit), made.weak_labels_sha256) != wanted:
         soup(runs, run)
         if refitted:
-            refit(run, run)
+            refit(run, run, weak_labels)
         export(run, run / "model")
-    calibrate(run / "model", members[0].manifest, leave_out=members[0].leave_out)
+    calibrate(run / "model", members[0].manifest, leave_out=members[0].leave_out, weak_labels=weak_labels)
     return Classifier.load(run / "model", precision="fp32")
 
 

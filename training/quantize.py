@@ -19,6 +19,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from datasets.manifest import read_manifest
+from datasets.weak import read_weak_labels, without_weak
 from model.card import NETWORK_FILE, QUANTIZED_FILE, ModelCard, Precision, file_sha256, save_card
 from model.classifier import EVIDENCE_OUTPUT, Classifier
 from model.files import replacing
@@ -35,13 +36,17 @@ RANGE_PHOTOS = 256  # of the training split; they set the range of each activati
 _PHOTOS_AT_ONCE = 8
 
 
-def quantize(folder: Path, manifest_path: Path, seed: int = 17) -> Precision:
+def quantize(folder: Path, manifest_path: Path, seed: int = 17, weak_labels: Path | None = None) -> Precision:
     """Add model.int8.onnx to a calibrated model folder; set in its card which one is served, and thresholds for both.
 
+    Args:
+        weak_labels: a file of labels that scores and thresholds are not fitted to.
+
     Raises:
-        TrainingError: no training photo; ReleaseError, ManifestError for what is read.
+        TrainingError: no training photo; ReleaseError, ManifestError, WeakLabelsInvalid for what is read.
     """
     manifest = read_manifest(manifest_path)
+    weak = read_weak_labels(weak_labels, manifest) if weak_labels else ()
     exact = Classifier.load(folder, precision="fp32")
     train = manifest.split("train")
     if not train:
@@ -54,8 +59,9 @@ def quantize(folder: Path, manifest_path: Path, seed: int = 17) -> Precision:
     save_card(replace(exact.card, sha256=sha256, precision="fp32"), folder)
 
     networks = {"fp32": exact, "int8": Classifier.load(folder, precision="int8")}
-    scored = {name: score_split(network, manifest, "val") for name, network in networks.items()}
-    farther = {name: score_farther(network, manifest, seed) for name, network in networks.items()}
+    sure = replace(manifest, photos=without_weak(manifest.photos, weak))
+    scored = {name: score_split(network, sure, "val") for name, network in networks.items()}
+    farther = {name: score_farther(network, sure, seed) for name, network in networks.items()}
     where = f"{manifest_path}: split val"
     alone = fit_scores(exact.card, scored["fp32"], farther["fp32"], where, seed)
     both = fit_scores(exact.card, join_scored(*scored.values()), join_scored(*farther.values()), where, seed)

@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from datasets.manifest import read_manifest
 from datasets.regions import read_regions
-from model.card import WEIGHTS_FILE
+from datasets.weak import read_weak_labels, without_weak
+from model.card import WEIGHTS_FILE, file_sha256
 from model.files import replacing
 from model.network import Network
 from training.config import finished_weights, read_run, write_run
@@ -34,14 +35,17 @@ a higher one those that are known. Each problem takes the lowest that ranks its 
 so few photos, or a problem that is hard to tell, are not held too small."""
 
 
-def refit(run: Path, out: Path) -> Path:
+def refit(run: Path, out: Path, weak_labels: Path | None = None) -> Path:
     """Write a finished run into `out` with its last layer fitted to the photos that the run learned from.
 
     Of regions those are taken that stand in the run's file now, so that new ones need no new run.
 
+    Args:
+        weak_labels: a file of labels that it is not fitted to.
+
     Raises:
-        TrainingError: the run is not finished, or its photos or labels have changed since; ManifestError for
-            the photos' list.
+        TrainingError: the run is not finished, or its photos or labels have changed since; ManifestError,
+            WeakLabelsInvalid for what is read.
     """
     started = read_run(run)
     config = started.config
@@ -50,8 +54,9 @@ def refit(run: Path, out: Path) -> Path:
     if started.data_fingerprint != manifest.fingerprint():
         raise TrainingError(f"{run}: photos or labels of {config.manifest} have changed since; start another run")
     regions = read_regions(Path(config.regions), manifest) if config.regions else ()
-    photos = config.learned_from([*manifest.split("train"), *regions])
-    held_out = config.learned_from(manifest.split("val"))
+    weak = read_weak_labels(weak_labels, manifest) if weak_labels else ()
+    photos = without_weak(config.learned_from([*manifest.split("train"), *regions]), weak)
+    held_out = without_weak(config.learned_from(manifest.split("val")), weak)
     network = Network(len(manifest.labels))
     network.load_state_dict(weights)
     network.to(device="cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
@@ -70,6 +75,10 @@ def refit(run: Path, out: Path) -> Path:
     log.info("strength of %s", ", ".join(map("{} {}".format, manifest.labels, strengths)))
     with replacing(out / WEIGHTS_FILE) as temporary:
         save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, temporary)
-    write_run(replace(started, refit=strengths, regions_sha256=regions_sha256(config)), out)
+    fingerprints = {
+        "regions_sha256": regions_sha256(config),
+        "weak_labels_sha256": file_sha256(weak_labels) if weak_labels else "",
+    }
+    write_run(replace(started, refit=strengths, **fingerprints), out)
     shutil.rmtree(out / PACKED_FOLDER)
     return out / WEIGHTS_FILE

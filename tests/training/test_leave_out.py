@@ -9,6 +9,7 @@ import pytest
 
 from datasets.drawn import draw_set
 from datasets.manifest import Manifest, read_manifest, write_manifest
+from model.card import file_sha256
 from training.config import Stage, read_run
 from training.leave_out import LEFT_OUT_FILE, SCORES_FILE, leave_out
 from training.tables import left_out_table
@@ -29,12 +30,9 @@ def places(config, tmp_path_factory):
     """The drawn set as if it came from two places, a run on it, and the list that leaves each of them out."""
     manifest = read_manifest(draw_set(tmp_path_factory.mktemp("places"), photos_per_kind=80, seed=5))
     path = manifest.path.with_name("places.csv")
-    photos = [
-        replace(
-            photo, origin=("even streets", "odd streets, summer", "even streets", "odd streets, winter")[number % 4]
-        )
-        for number, photo in enumerate(manifest.photos)
-    ]
+    origins = ["even streets", "odd streets, summer", "even streets", "odd streets, winter"] * 5
+    origins[3] = "odd streets, dusk"
+    photos = [replace(photo, origin=origins[number % 20]) for number, photo in enumerate(manifest.photos)]
     write_manifest(Manifest(path=path, labels=manifest.labels, photos=tuple(photos)), path)
     folds = tmp_path_factory.mktemp("folds") / "folds.toml"
     folds.write_text(FOLDS, encoding="utf-8")
@@ -42,9 +40,16 @@ def places(config, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def measured(places, tmp_path_factory):
+def weak_labels(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weak") / "weak_labels.toml"
+    path.write_text("[[weak]]\nproblem = 'graffiti'\norigins = ['odd streets, dusk']\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def measured(places, weak_labels, tmp_path_factory):
     out = tmp_path_factory.mktemp("left-out")
-    return leave_out(*places, out, members=(0, 0.5), refitted=True), out
+    return leave_out(*places, out, members=(0, 0.5), refitted=True, weak_labels=weak_labels), out
 
 
 def test_each_photo_is_answered_once_by_the_network_that_did_not_see_its_origin(measured, places):
@@ -79,6 +84,19 @@ def test_figures_are_written_and_add_up(measured):
     assert len(rows) == 2 + sum(len(fold["problems"]) for fold in figures["folds"])
 
 
+def test_weak_labels_are_measured_with_though_nothing_is_fitted_to_them(measured, places, weak_labels):
+    figures, out = measured
+    photos = read_manifest(places[0].manifest).photos
+    odd = next(fold for fold in figures["folds"] if fold["name"] == "odd")
+
+    assert {read_run(out / name).weak_labels_sha256 for name in ("odd", "even")} == {file_sha256(weak_labels)}
+    assert figures["weak_labels"] == weak_labels.name
+    assert odd["problems"]["graffiti"]["positives"] == sum(
+        photo.labels["graffiti"] is True and photo.origin.startswith("odd") and photo.split in ("train", "val")
+        for photo in photos
+    )
+
+
 def test_false_alarms_at_recall_are_the_normal_photos_above_nine_in_ten_that_show_it(measured, places):
     figures, out = measured
     manifest = read_manifest(places[0].manifest)
@@ -100,13 +118,15 @@ def test_false_alarms_at_recall_are_the_normal_photos_above_nine_in_ten_that_sho
     assert figures["false_alarms_at_recall"] == pytest.approx(np.mean(shares), abs=1e-4)
 
 
-def test_what_was_trained_is_not_trained_again(measured, places, monkeypatch):
+def test_what_was_trained_is_not_trained_again(measured, places, weak_labels, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("a finished fold was trained again")
 
     monkeypatch.setattr("training.leave_out.fit", refuse)
 
-    assert leave_out(*places, measured[1], members=(0, 0.5), refitted=True) == measured[0]
+    again = leave_out(*places, measured[1], members=(0, 0.5), refitted=True, weak_labels=weak_labels)
+
+    assert again == measured[0]
 
 
 def test_another_mix_of_the_same_runs_is_made_anew(measured, places, tmp_path):

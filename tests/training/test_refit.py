@@ -62,7 +62,7 @@ def test_strengths_count_beside_the_mean_over_photos_so_that_few_are_not_held_sm
     assert read_run(tmp_path / "out").refit == (STRENGTHS[0],) * 5
 
 
-def test_it_learns_from_what_the_run_learned_from_and_from_pages(run, config, tmp_path, monkeypatch):
+def test_it_learns_from_what_the_run_learned_from_but_weak_labels_and_from_pages(run, config, tmp_path, monkeypatch):
     seen = []
 
     def note(network, packed, labels, side, strengths, *, pages, held_out):
@@ -83,17 +83,28 @@ def test_it_learns_from_what_the_run_learned_from_and_from_pages(run, config, tm
     write_run(Run(config=narrower, data_fingerprint=fingerprint), tmp_path / "run")
     (tmp_path / "run" / WEIGHTS_FILE).write_bytes((run / WEIGHTS_FILE).read_bytes())
 
-    refit(tmp_path / "run", tmp_path / "out")
+    weak = tmp_path / "weak_labels.toml"
+    weak.write_text("[[weak]]\nproblem = 'graffiti'\norigins = ['here']\n", encoding="utf-8")
+
+    refit(tmp_path / "run", tmp_path / "out", weak)
+
+    def sure(kept):
+        labels = manifest.label_array(kept)
+        graffiti = labels[:, manifest.labels.index("graffiti")]
+        assert (graffiti == 1).any()
+        graffiti[graffiti == 1] = np.nan
+        return labels
 
     kept = [photo for photo in manifest.split("train") if photo.origin == "here"]
     ((photos, labels, side, pages, held_out),) = seen
     assert 1 < photos == len(kept) + 1 < len(manifest.split("train"))
-    assert np.array_equal(labels[:-1], manifest.label_array(kept), equal_nan=True)
+    assert np.array_equal(labels[:-1], sure(kept), equal_nan=True)
     assert read_run(tmp_path / "out").regions_sha256 == file_sha256(regions)
+    assert read_run(tmp_path / "out").weak_labels_sha256 == file_sha256(weak)
     assert side == config.input_side
     tested = [photo for photo in manifest.split("val") if photo.origin == "here"]
     assert len(held_out[0]) == len(tested) < len(manifest.split("val"))
-    assert np.array_equal(held_out[1], manifest.label_array(tested), equal_nan=True)
+    assert np.array_equal(held_out[1], sure(tested), equal_nan=True)
     assert pages.shape == (-(-photos // 2), 3, side, side)
 
 

@@ -147,6 +147,17 @@ def test_calibration_needs_photos_that_show_each_problem(measured, tmp_path, dra
     assert load_card(folder) == load_card(measured[0])
 
 
+def test_scores_and_thresholds_are_not_fitted_to_weak_labels(measured, config, tmp_path):
+    folder = shutil.copytree(measured[0], tmp_path / "model")
+    weak = tmp_path / "weak_labels.toml"
+    origins = sorted({photo.origin for photo in read_manifest(config.manifest).photos})
+    weak.write_text(f"[[weak]]\nproblem = 'graffiti'\norigins = {origins}\n", encoding="utf-8")
+
+    for fit_scores_of in (calibrate, quantize):
+        with pytest.raises(TrainingError, match="split val shows graffiti in 0 of"):
+            fit_scores_of(folder, config.manifest, weak_labels=weak)
+
+
 def test_a_released_model_is_in_use_and_carries_its_figures(measured, tmp_path):
     target = release(*measured, "1.0.0", tmp_path)
 
