@@ -77,7 +77,8 @@ def _left_out(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
     goes_on = card.data.get("training", {}).get("start") != figures["config"]["start"]
     runs = f"The mean of {len(figures['members'])} runs" if figures["members"] else "A run"
     recipe = "from ImageNet, not the whole way to this model," if averaged or goes_on else "like its own,"
-    anew = " its last layer fitted anew," if figures.get("refit") else ""
+    unlike = f", but not to weak labels (`{figures['weak_labels']}`)," if figures.get("weak_labels") else ","
+    anew = f" its last layer fitted anew{unlike}" if figures.get("refit") else ""
     stages = ", ".join(f"{stage['epochs']} at {stage['side']} px" for stage in figures["config"]["stages"])
     errors = figures["expected_calibration_error"]
     each = ", ".join(f"{label} {error:.3f}" for label, error in errors.items())
