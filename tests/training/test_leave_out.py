@@ -9,7 +9,7 @@ import pytest
 
 from datasets.drawn import draw_set
 from datasets.manifest import Manifest, read_manifest, write_manifest
-from model.card import file_sha256
+from model.card import file_sha256, load_card
 from training.config import Stage, read_run
 from training.leave_out import LEFT_OUT_FILE, SCORES_FILE, leave_out
 from training.tables import left_out_table
@@ -90,6 +90,7 @@ def test_weak_labels_are_measured_with_though_nothing_is_fitted_to_them(measured
     odd = next(fold for fold in figures["folds"] if fold["name"] == "odd")
 
     assert {read_run(out / name).weak_labels_sha256 for name in ("odd", "even")} == {file_sha256(weak_labels)}
+    assert load_card(out / "odd" / "model").data["weak_labels_sha256"] == file_sha256(weak_labels)
     assert figures["weak_labels"] == weak_labels.name
     assert odd["problems"]["graffiti"]["positives"] == sum(
         photo.labels["graffiti"] is True and photo.origin.startswith("odd") and photo.split in ("train", "val")
