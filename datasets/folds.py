@@ -7,6 +7,7 @@ from pathlib import Path
 
 from datasets.errors import FoldsInvalid
 from datasets.manifest import LabelledPhoto
+from datasets.origins import listed_origins
 
 FOLDS_FILE = Path(__file__).with_name("folds.toml")
 
@@ -34,9 +35,7 @@ def read_folds(path: Path, photos: Sequence[LabelledPhoto]) -> tuple[Fold, ...]:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        folds = tuple(
-            Fold(name=str(fold["name"]), origins=tuple(map(str, fold["origins"]))) for fold in content["fold"]
-        )
+        folds = tuple(Fold(name=str(fold["name"]), origins=listed_origins(fold["origins"])) for fold in content["fold"])
     except OSError as error:
         raise FoldsInvalid(
             [f"{path}: cannot be opened ({error.strerror}); give a file such as {FOLDS_FILE}"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from datasets.errors import WeakLabelsInvalid
 from datasets.manifest import LabelledPhoto, Manifest
+from datasets.origins import listed_origins
 
 WEAK_LABELS_FILE = Path(__file__).with_name("weak_labels.toml")
 
@@ -37,8 +38,7 @@ def read_weak_labels(path: Path, manifest: Manifest) -> tuple[WeakLabel, ...]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         labels = tuple(
-            WeakLabel(problem=str(weak["problem"]), origins=tuple(map(str, weak["origins"])))
-            for weak in content["weak"]
+            WeakLabel(problem=str(weak["problem"]), origins=listed_origins(weak["origins"])) for weak in content["weak"]
         )
     except OSError as error:
         cure = f"give a file such as {WEAK_LABELS_FILE}"

@@ -52,7 +52,9 @@ def test_a_list_that_does_not_leave_each_out_once_is_refused(photos, tmp_path, f
         read_folds(write(tmp_path, *folds), photos)
 
 
-@pytest.mark.parametrize("text", ["[[fold]]\nname = 'a'\n", "fold = 3", "not toml ["])
+@pytest.mark.parametrize(
+    "text", ["[[fold]]\nname = 'a'\n", "[[fold]]\nname = 'a'\norigins = 'Lyon'\n", "fold = 3", "not toml ["]
+)
 def test_another_form_is_refused(photos, tmp_path, text):
     path = tmp_path / "folds.toml"
     path.write_text(text, encoding="utf-8")

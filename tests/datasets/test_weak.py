@@ -56,6 +56,8 @@ def test_a_region_was_looked_at(manifest, tmp_path):
         pytest.param("[[weak]]\nproblem = 'graffiti'\norigins = ['Paris']\n", "begins with 'Paris'", id="no photo"),
         pytest.param("[[weak]]\nproblem = 'noise'\norigins = ['Lyon']\n", "problem 'noise' is no column", id="problem"),
         pytest.param("[[weak]]\nproblem = 'graffiti'\n", "for the form", id="no origins"),
+        pytest.param("[[weak]]\nproblem = 'graffiti'\norigins = 'Lyon'\n", r"found 'Lyon', expected a list", id="text"),
+        pytest.param("[[weak]]\nproblem = 'graffiti'\norigins = ['']\n", r"expected a list of texts", id="empty"),
         pytest.param("weak = 3", "for the form", id="no list"),
         pytest.param("not toml [", "for the form", id="no TOML"),
     ],
