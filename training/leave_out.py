@@ -35,7 +35,7 @@ from training.metrics import (
 from training.refit import refit
 from training.scoring import DecidedPhotos, decide_photos, score_split
 from training.soup import soup
-from training.train import CHECKPOINT_FILE, fit
+from training.train import CHECKPOINT_FILE, fit, regions_sha256
 
 LEFT_OUT_FILE = "left_out.json"
 SCORES_FILE = "left_out.npz"  # of one fold: names of the photos and their logits, to try other thresholds
@@ -92,9 +92,10 @@ def _classifier_of(
         if not (place / WEIGHTS_FILE).is_file():
             fit(member, place, resume=(place / CHECKPOINT_FILE).is_file())
     made = read_run(run) if (run / "model").is_dir() else None
+    fitted_to = regions_sha256(members[0]) if refitted else ""
     fitted_without = file_sha256(weak_labels) if refitted and weak_labels else ""
-    wanted = (tuple(members), refitted, fitted_without)
-    if made is None or (made.members, bool(made.refit), made.weak_labels_sha256) != wanted:
+    wanted = (tuple(members), refitted, fitted_to, fitted_without)
+    if made is None or (made.members, bool(made.refit), made.regions_sha256, made.weak_labels_sha256) != wanted:
         soup(runs, run)
         if refitted:
             refit(run, run, weak_labels)

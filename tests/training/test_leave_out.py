@@ -10,7 +10,7 @@ import pytest
 from datasets.drawn import draw_set
 from datasets.manifest import Manifest, read_manifest, write_manifest
 from model.card import file_sha256, load_card
-from training.config import Stage, read_run
+from training.config import Stage, read_run, write_run
 from training.leave_out import LEFT_OUT_FILE, SCORES_FILE, leave_out
 from training.tables import left_out_table
 from training.train import fit
@@ -139,6 +139,15 @@ def test_another_mix_of_the_same_runs_is_made_anew(measured, places, tmp_path):
     assert read_run(out / "odd").refit == ()
     before, after = (np.load(folder / "odd" / SCORES_FILE)["logits"] for folder in (measured[1], out))
     assert not np.allclose(before, after)
+
+
+def test_a_last_layer_fitted_to_other_regions_is_fitted_anew(measured, places, weak_labels, tmp_path):
+    out = shutil.copytree(measured[1], tmp_path / "out")
+    write_run(replace(read_run(out / "odd"), regions_sha256="of regions that are no longer there"), out / "odd")
+
+    leave_out(*places, out, members=(0, 0.5), refitted=True, weak_labels=weak_labels)
+
+    assert read_run(out / "odd").regions_sha256 == ""
 
 
 def test_a_run_that_leaves_everything_out_is_refused(places, tmp_path):
