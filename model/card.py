@@ -85,6 +85,7 @@ class ModelCard:
     precision: Precision = "fp32"  # what is served unless the operator says otherwise
     same_place: float | None = None  # cosine of two photos' features from which they may show the same kind of place
     familiar: Familiar | None = None  # needs prototypes.npz; None: every photo counts as familiar
+    likeness: Mapping[str, float] = field(default_factory=dict)  # problem key → logits that one of likeness adds
     quantization: Mapping[str, Any] = field(default_factory=dict)  # figures that decided the precision
     data: Mapping[str, Any] = field(default_factory=dict)  # fingerprint of the photos it learned from
     evaluation: Mapping[str, Any] = field(default_factory=dict)  # figures measured on photos it never saw
@@ -96,6 +97,8 @@ class ModelCard:
         for name, per_label in (("thresholds", self.thresholds), ("calibration", self.calibration)):
             if set(per_label) != set(self.labels):
                 raise ValueError(f"{name} are for {sorted(per_label)}, the labels are {sorted(self.labels)}")
+        if not (set(self.likeness) <= set(self.labels) and all(0 <= w < math.inf for w in self.likeness.values())):
+            raise ValueError(f"likeness needs a weight of 0 or more for labels, found {dict(self.likeness)}")
         if self.input_side < 32:
             raise ValueError(f"input_side must be at least 32 pixels, found {self.input_side}")
         if self.resize_rule != RESIZE_RULE:
@@ -110,7 +113,7 @@ class ModelCard:
         decisive = {
             key: value
             for key, value in asdict(self).items()
-            if key not in ("version", "data", "evaluation", "quantization")
+            if key not in ("version", "data", "evaluation", "quantization") and value != {}  # empty: of older cards
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 

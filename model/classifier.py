@@ -122,6 +122,10 @@ class Classifier:
         prototypes = Prototypes.load(folder / PROTOTYPES_FILE) if PROTOTYPES_FILE in card.sha256 else None
         return cls(card, session, chosen, prototypes)
 
+    def judged_by(self, card: ModelCard, prototypes: Prototypes | None) -> "Classifier":
+        """The same network under another card."""
+        return Classifier(card, self._session, self.precision, prototypes)
+
     def prepare(self, photo: bytes) -> PreparedPhoto:
         """Photo bytes → this model's input.
 
@@ -136,20 +140,32 @@ class Classifier:
         return EVIDENCE_OUTPUT in self._outputs
 
     def logits(self, pixels: npt.NDArray[np.uint8]) -> Floats:
-        """(photos, 3, side, side) uint8 RGB → (photos, labels) float32, before calibration."""
-        return self._run(pixels, LOGITS_OUTPUT)[LOGITS_OUTPUT]
+        """(photos, 3, side, side) uint8 RGB → (photos, labels) float32, likeness included, before calibration."""
+        return self.look(pixels)[0]
 
     def look(self, pixels: npt.NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
         """(photos, 3, side, side) uint8 RGB → logits as above, and (photos, 1280) float32 features if it shows them."""
         seen = self._run(pixels, LOGITS_OUTPUT, FEATURES_OUTPUT)
-        return seen[LOGITS_OUTPUT], seen.get(FEATURES_OUTPUT)
+        features = seen.get(FEATURES_OUTPUT)
+        return seen[LOGITS_OUTPUT] + self.likeness(features), features
+
+    def likeness(self, features: Floats | None) -> Floats:
+        """(photos, 1280) float32 features → what is added to the network's logits, (photos, labels) float32.
+
+        Of one row of zeros where the model has no prototypes, weighs them nothing, or shows no features.
+        """
+        weights = np.array([self.card.likeness.get(label, 0.0) for label in self.card.labels], dtype=np.float32)
+        if self._prototypes is None or features is None or not weights.any():
+            return np.zeros((1, len(weights)), dtype=np.float32)
+        return weights * self._prototypes.likeness(features, len(weights))
 
     def evidence(self, pixels: npt.NDArray[np.uint8]) -> Floats | None:
         """(photos, 3, side, side) uint8 RGB → (photos, labels, side / 32, side / 32) float32 logits of each cell.
 
         Their mean over the cells is the photo's logits. None if the network gives no evidence.
         """
-        return self._run(pixels, EVIDENCE_OUTPUT).get(EVIDENCE_OUTPUT)
+        seen = self._run(pixels, EVIDENCE_OUTPUT, FEATURES_OUTPUT)
+        return self._cells(seen)
 
     def calibrate(self, logits: Floats) -> Floats:
         """(photos, labels, …) logits → float32 probabilities 0-1 of the same shape, labels in the order of the card."""
@@ -190,15 +206,19 @@ class Classifier:
         given = self._session.run(names, {"pixels": pixels}) if names else []
         return {name: np.asarray(array, dtype=np.float32) for name, array in zip(names, given, strict=True)}
 
+    def _cells(self, seen: Mapping[str, Floats]) -> Floats | None:
+        cells = seen.get(EVIDENCE_OUTPUT)
+        return None if cells is None else cells + self.likeness(seen.get(FEATURES_OUTPUT))[:, :, None, None]
+
     def _see(self, photo: bytes, *, described: bool = False, evidence: bool = False) -> ClassifiedPhoto:
         started = time.perf_counter()
         prepared = self.prepare(photo)
         decoded = time.perf_counter()
         wanted = [LOGITS_OUTPUT, FEATURES_OUTPUT, *([EVIDENCE_OUTPUT] if evidence else [])]
         seen = self._run(prepared.pixels[None], *wanted)
-        scores = self.calibrate(seen[LOGITS_OUTPUT])[0]
+        scores = self.calibrate(seen[LOGITS_OUTPUT] + self.likeness(seen.get(FEATURES_OUTPUT)))[0]
         features = seen[FEATURES_OUTPUT][0] if FEATURES_OUTPUT in seen else None
-        cells = seen.get(EVIDENCE_OUTPUT)
+        cells = self._cells(seen)
         issues = find_issues(prepared.pixels) or self._find_strangeness(scores, features)
         return ClassifiedPhoto(
             decision=self.decide(scores, issues),

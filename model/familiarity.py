@@ -1,7 +1,10 @@
 """How much a photo looks, to the network, like those it learned from: by the nearest of some prototypes.
 
 A network scores anything, a screenshot or a street vendor too, and is often sure. Its features tell more: the nearest
-neighbours among them are far from what it never saw (Sun et al. 2022). A few dozen prototypes stand for all neighbours.
+neighbours among them are far from what it never saw (Sun et al. 2022). Some prototypes stand for all neighbours.
+
+The nearest also tell problems apart: in a new place, what a photo looks like as a whole holds longer than what a last
+layer has learned to weigh (docs/experiments.md). So `likeness` adds to the network's logits.
 """
 
 import zipfile
@@ -15,6 +18,7 @@ import numpy.typing as npt
 from model.errors import CardInvalid
 
 PROTOTYPES_FILE = "prototypes.npz"
+MAY_SHOW_BOTH = 0.05  # cosine by which another problem must be nearer to speak against one: photos may show both
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,27 @@ class Prototypes:
     """(prototypes, 1280) float32, each of length 1: of photos that show none."""
     pages: npt.NDArray[np.float32] | None = None
     """(prototypes, 1280) float32, each of length 1: of pages of text, screens and charts; None before 1.3.0."""
+    shown: npt.NDArray[np.int64] | None = None
+    """(prototypes,) the place among the card's labels of what each of `problems` shows; None before 1.9.0."""
+
+    def likeness(self, features: npt.NDArray[np.floating], labels: int) -> npt.NDArray[np.float32]:
+        """(photos, 1280) features → (photos, labels) how much nearer a problem is than all else that they may show.
+
+        A difference of cosines, -2 to 2: with the nearest prototype of the problem, and with the nearest of normal
+        photos or, less MAY_SHOW_BOTH, of another problem. 0 for a problem without prototypes.
+        """
+        length = np.linalg.norm(features, axis=1, keepdims=True)
+        unit = features.astype(np.float32) / np.where(length > 0, length, 1)
+        near = np.full((len(features), labels), -1, dtype=np.float32)
+        known = [] if self.shown is None else np.unique(self.shown).tolist()
+        for label in known:
+            near[:, label] = (unit @ self.problems[self.shown == label].T).max(axis=1)
+        normal = (unit @ self.normal.T).max(axis=1, initial=-1)
+        given = np.zeros_like(near)
+        for label in known:
+            others = np.delete(near, label, axis=1).max(axis=1, initial=-1) - MAY_SHOW_BOTH
+            given[:, label] = near[:, label] - np.maximum(normal, others)
+        return given
 
     def nearest(self, features: npt.NDArray[np.floating]) -> tuple[float, float]:
         """Cosine of (1280,) features and the nearest prototype of a problem, and of any photo; -1 to 1."""
@@ -42,8 +67,10 @@ class Prototypes:
         arrays = {"problems": self.problems, "normal": self.normal}
         if self.pages is not None:
             arrays["pages"] = self.pages
+        halves = {name: array.astype(np.float16) for name, array in arrays.items()}
+        shown = {} if self.shown is None else {"shown": self.shown}
         with path.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{name: array.astype(np.float16) for name, array in arrays.items()})
+            np.savez(file, allow_pickle=False, **halves, **shown)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -56,12 +83,15 @@ class Prototypes:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 problems, normal = (arrays[name].astype(np.float32) for name in ("problems", "normal"))
                 pages = arrays["pages"].astype(np.float32) if "pages" in arrays else None
+                shown = arrays["shown"].astype(np.int64) if "shown" in arrays else None
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CardInvalid(str(path), f"cannot be read ({error!r})", "copy the whole folder again") from error
         shapes = [some.shape for some in (problems, normal, pages) if some is not None]
         if any(len(shape) != 2 for shape in shapes) or len({shape[1] for shape in shapes}) > 1:
             raise CardInvalid(str(path), f"holds arrays of shapes {', '.join(map(str, shapes))}")
-        return cls(problems=problems, normal=normal, pages=pages)
+        if shown is not None and shown.shape != problems.shape[:1]:
+            raise CardInvalid(str(path), f"says of {len(shown)} prototypes what they show, and holds {len(problems)}")
+        return cls(problems=problems, normal=normal, pages=pages, shown=shown)
 
 
 def _cosine(prototypes: npt.NDArray[np.float32], features: npt.NDArray[np.floating]) -> float:

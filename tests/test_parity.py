@@ -41,6 +41,9 @@ def test_torch_and_onnxruntime_give_the_same_scores(drawn_photos):
     pixels = np.stack([classifier.prepare(photo).pixels for photo in drawn_photos])
 
     with torch.inference_mode():
-        expected = classifier.calibrate(network(torch.from_numpy(pixels)).numpy())
+        photos = torch.from_numpy(pixels)
+        logits, features = network(photos).numpy(), network.features(photos).numpy()
+
+    expected = classifier.calibrate(logits + classifier.likeness(features))
 
     assert classifier.scores(pixels) == pytest.approx(expected, abs=1e-3)

@@ -29,7 +29,7 @@ from model.files import replacing
 from training.errors import TrainingError
 from training.farther import DRAWS, score_farther
 from training.pages import draw_pages
-from training.prototypes import choose_familiar, choose_prototypes
+from training.prototypes import choose_familiar, choose_prototypes, weigh_likeness
 from training.same_place import choose_same_place
 from training.scoring import ScoredPhotos, join_scored, score_split
 
@@ -61,26 +61,34 @@ def calibrate(
         TrainingError: the validation split does not show each problem often enough; ReleaseError, ManifestError,
             WeakLabelsInvalid for what is read.
     """
-    classifier = Classifier.load(folder, precision="fp32")  # quantize fits to the network in int8 as well
+    loaded = Classifier.load(folder, precision="fp32")  # quantize fits to the network in int8 as well
+    network = loaded.judged_by(replace(loaded.card, likeness={}), None)
     manifest = read_manifest(manifest_path)
     weak = read_weak_labels(weak_labels, manifest) if weak_labels else ()
     kept = tuple(photo for photo in manifest.photos if not photo.origin.startswith(leave_out))
     manifest = replace(manifest, photos=kept)
     sure = replace(manifest, photos=without_weak(kept, weak))
-    scored = score_split(classifier, sure, "val")
-    farther = score_farther(classifier, sure, seed)
-    card = fit_scores(classifier.card, scored, farther, f"{manifest_path}: split val", seed, partial=bool(leave_out))
+    scored = score_split(network, sure, "val")
     same_place = choose_same_place(scored, seed)
     log.info("same place from a cosine of %s", same_place)
-    sha256 = {name: known for name, known in card.sha256.items() if name != PROTOTYPES_FILE}
+    likeness: dict[str, float] = {}
     familiar = None
-    learned = score_split(classifier, manifest, "train")
-    if (prototypes := choose_prototypes(learned, _page_features(classifier, seed), seed)) is not None:
+    learned = score_split(network, sure, "train")
+    if (prototypes := choose_prototypes(learned, _page_features(network, seed), seed)) is not None:
+        likeness = weigh_likeness(prototypes, scored, manifest.labels)
+        familiar = choose_familiar(prototypes, scored)
+        log.info("likeness: %s; familiar: %s", likeness, familiar)
+    classifier = network.judged_by(replace(loaded.card, likeness=likeness), prototypes)
+    if scored.features is not None:
+        added = [classifier.likeness(row[None]) for row in scored.features]  # row by row, as served
+        scored = replace(scored, logits=scored.logits + np.concatenate(added))
+    farther = score_farther(classifier, sure, seed)
+    card = fit_scores(classifier.card, scored, farther, f"{manifest_path}: split val", seed, partial=bool(leave_out))
+    sha256 = {name: known for name, known in card.sha256.items() if name != PROTOTYPES_FILE}
+    if prototypes is not None:
         with replacing(folder / PROTOTYPES_FILE) as temporary:
             prototypes.save(temporary)
         sha256[PROTOTYPES_FILE] = file_sha256(folder / PROTOTYPES_FILE)
-        familiar = choose_familiar(prototypes, scored)
-        log.info("familiar: %s", familiar)
     card = replace(card, same_place=same_place, familiar=familiar, precision="fp32", quantization={}, sha256=sha256)
     save_card(card, folder)
 

@@ -123,7 +123,12 @@ def _threshold_table(card: ModelCard) -> Table:
 def _familiar_line(card: ModelCard) -> str:
     if card.familiar is None:
         return ""
-    return f"""
+    each = ", ".join(f"{label} {weight:.2f}" for label, weight in card.likeness.items())
+    added = f"""
+Scores also count how much nearer a photo's features are to a prototype of the problem than to all other prototypes: to
+the network's logit it is added as a difference of cosines times {each}.
+"""
+    return f"""{added if each else ""}
 A photo whose features have a cosine below {card.familiar.problem:.3f} with every prototype of a problem is left to
 a person even where a score is high; below {card.familiar.street:.3f} with every prototype it is not taken for a street.
 """

@@ -5,6 +5,7 @@ MOST_UNFAMILIAR of the photos that show a problem reach, and the one that all bu
 """
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,12 @@ from model.card import Familiar
 from model.familiarity import Prototypes
 from training.scoring import ScoredPhotos
 
-PER_PROBLEM = 8  # prototypes; on the validation split of 1.1.0 32 and 64 told no more apart
-OF_NORMAL = 32
+PER_PROBLEM = 32  # prototypes; docs/experiments.md has what 8 to 256, and all photos, give
+OF_NORMAL = 64
 OF_PAGES = 16
 MOST_UNFAMILIAR = 0.02
 MOST_FOREIGN = 0.002
+LIKENESS_SHARE = 0.25  # of the spread of a problem's logits; more gives up known places for new ones
 
 Features = npt.NDArray[np.float32]
 
@@ -36,13 +38,23 @@ def choose_prototypes(learned: ScoredPhotos, pages: Features | None, seed: int) 
         return None
     features = _unit(learned.features)
     shown = [features[learned.labels[:, column] == 1] for column in range(learned.labels.shape[1])]
-    problems = [_centres(some, PER_PROBLEM, seed) for some in shown if len(some)]
+    problems = [_centres(some, PER_PROBLEM, seed) for some in shown]
     normal = _centres(features[learned.of_kind(NO_ISSUE)], OF_NORMAL, seed)
     return Prototypes(
         problems=np.concatenate(problems),
+        shown=np.repeat(np.arange(len(problems)), [len(centres) for centres in problems]),
         normal=normal,
         pages=None if pages is None else _centres(_unit(pages), OF_PAGES, seed),
     )
+
+
+def weigh_likeness(prototypes: Prototypes, scored: ScoredPhotos, labels: Sequence[str]) -> dict[str, float]:
+    """For each problem with prototypes, logits that one of likeness adds: so that it spreads LIKENESS_SHARE as much."""
+    if scored.features is None:
+        return {}
+    spread = prototypes.likeness(scored.features, len(labels)).std(axis=0)
+    weights = LIKENESS_SHARE * scored.logits.std(axis=0) / np.where(spread > 0, spread, np.inf)
+    return {label: round(float(weight), 4) for label, weight in zip(labels, weights, strict=True) if weight > 0}
 
 
 def choose_familiar(prototypes: Prototypes, scored: ScoredPhotos) -> Familiar | None:
@@ -63,7 +75,7 @@ def _centres(features: npt.NDArray[np.float32], count: int, seed: int) -> npt.ND
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct photos than prototypes: some are the same
         means = KMeans(min(count, len(features)), random_state=seed, n_init=4).fit(features).cluster_centers_
-    return _unit(means)
+    return _unit(means).astype(np.float16).astype(np.float32)  # as they are stored
 
 
 def _unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -43,6 +43,9 @@ def test_calibration_turns_logits_into_probabilities():
         pytest.param({"precision": "int4"}, "precision must be", id="a precision nobody wrote"),
         pytest.param({"same_place": 1.5}, "cosine above 0", id="no cosine"),
         pytest.param({"same_place": 0.0}, "cosine above 0", id="a cosine that everything passes"),
+        pytest.param({"likeness": {"litter": 1.0}}, "weight of 0 or more", id="a weight of a label that is not there"),
+        pytest.param({"likeness": {"graffiti": -1.0}}, "weight of 0 or more", id="a weight below zero"),
+        pytest.param({"likeness": {"graffiti": float("nan")}}, "weight of 0 or more", id="a weight that is no number"),
         pytest.param({"resize_rule": "crop"}, "prepares photos by", id="another way to prepare photos"),
     ],
 )

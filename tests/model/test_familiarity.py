@@ -16,6 +16,7 @@ from model.quality import QualityIssue
 from tests.colour_model import draw_quarters, make_colour_model
 
 PROTOTYPES = Prototypes(problems=np.float32([[1, 0, 0], [0, 1, 0]]), normal=np.float32([[0, 0, 1]]))
+OF_EACH = replace(PROTOTYPES, shown=np.array([0, 2]))
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,52 @@ def test_prototypes_come_back_from_their_file(tmp_path):
     known = Prototypes.load(tmp_path / "prototypes.npz")
     assert known.problems.tolist() == PROTOTYPES.problems.tolist()
     assert known.pages is None
+    assert known.shown is None
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ([2, 0, 0], (1.0, 0, -0.95)),  # the first problem: 1 nearer than a normal photo; the third by 0.95 farther
+        ([0, 0, 3], (-1, 0, -1)),  # a normal photo
+        ([4, 3, 0], (0.25, 0, -0.15)),  # both: the other one speaks against each, less what both may have
+        ([0, 0, 0], (0, 0, 0)),
+    ],
+)
+def test_likeness_is_how_much_nearer_a_problem_is_than_all_else(features, expected):
+    assert OF_EACH.likeness(np.float32([features]), labels=3)[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_likeness_needs_to_know_what_each_prototype_shows():
+    assert PROTOTYPES.likeness(np.float32([[1, 0, 0]]), labels=3).tolist() == [[0, 0, 0]]
+
+
+def test_what_each_prototype_shows_comes_back_and_must_fit(tmp_path):
+    OF_EACH.save(tmp_path / "prototypes.npz")
+    assert Prototypes.load(tmp_path / "prototypes.npz").shown.tolist() == [0, 2]
+
+    replace(OF_EACH, shown=np.array([0])).save(tmp_path / "prototypes.npz")
+    with pytest.raises(CardInvalid, match="says of 1 prototypes what they show, and holds 2"):
+        Prototypes.load(tmp_path / "prototypes.npz")
+
+
+def test_likeness_is_part_of_logits_evidence_and_scores(folder):
+    loaded = Classifier.load(folder)
+    labels = loaded.card.labels
+    road = labels.index("road_damage")
+    of_each = replace(Prototypes.load(folder / PROTOTYPES_FILE), shown=np.array([road, labels.index("waterlogging")]))
+    weighed = loaded.judged_by(replace(loaded.card, likeness={"road_damage": 3.0}), of_each)
+    file = io.BytesIO()
+    draw_quarters("rrrr").save(file, "PNG")
+    pixels = loaded.prepare(file.getvalue()).pixels[None]
+
+    added = weighed.logits(pixels)[0] - loaded.logits(pixels)[0]
+
+    assert added[road] == pytest.approx(3 * (1 - 0.577), abs=0.05)  # red, and as far from red as a grey photo is
+    assert np.delete(added, road).tolist() == [0] * (len(labels) - 1)
+    assert weighed.evidence(pixels)[0].mean(axis=(1, 2)) == pytest.approx(weighed.logits(pixels)[0], abs=1e-4)
+    seen = weighed.classify([file.getvalue()])[0].decision
+    assert seen.scores["road_damage"] == pytest.approx(float(weighed.scores(pixels)[0, road]))
 
 
 def test_pages_come_back_too(tmp_path):

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from datasets.manifest import NO_ISSUE, LabelledPhoto
-from training.prototypes import MOST_UNFAMILIAR, OF_NORMAL, PER_PROBLEM, choose_familiar, choose_prototypes
+from training.prototypes import (
+    LIKENESS_SHARE,
+    MOST_UNFAMILIAR,
+    OF_NORMAL,
+    PER_PROBLEM,
+    choose_familiar,
+    choose_prototypes,
+    weigh_likeness,
+)
 from training.scoring import ScoredPhotos
 
 RNG = np.random.default_rng(3)
@@ -53,6 +61,19 @@ def test_all_but_a_few_known_photos_are_familiar(prototypes):
     shown = (known.labels == 1).any(axis=1)
     assert (problem[shown] < familiar.problem).mean() == pytest.approx(MOST_UNFAMILIAR, abs=0.005)
     assert (anything < familiar.street).mean() < 0.01
+
+
+def test_prototypes_know_what_they_show_and_likeness_spreads_as_much_as_is_asked(prototypes):
+    known = scored(200)
+    weights = weigh_likeness(prototypes, known, ("graffiti", "road_damage"))
+    added = prototypes.likeness(known.features, 2) * list(weights.values())
+
+    assert prototypes.shown.tolist() == [0] * PER_PROBLEM + [1] * PER_PROBLEM
+    assert added.std(axis=0) == pytest.approx(LIKENESS_SHARE * known.logits.std(axis=0), rel=0.01)
+    for column in (0, 1):
+        shown = known.labels[:, column] == 1
+        assert added[shown, column].min() > 0 > added[~shown, column].max()
+    assert weigh_likeness(prototypes, scored(3, with_features=False), ("graffiti", "road_damage")) == {}
 
 
 def test_few_photos_give_few_prototypes_and_no_features_none():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -82,14 +83,18 @@ def test_what_is_added_to_the_network_leaves_its_logits_alone(measured, config, 
     session = onnxruntime.InferenceSession(without.SerializeToString(), providers=["CPUExecutionProvider"])
     (expected,) = session.run(["logits"], {"pixels": pixels})
 
+    integer = Classifier.load(folder, precision="int8")
+    plain = integer.judged_by(replace(integer.card, likeness={}), None)
     assert added.op_type == "Conv"
-    assert np.array_equal(Classifier.load(folder, precision="int8").logits(pixels), expected)
+    assert np.array_equal(plain.logits(pixels), expected)
 
 
 def test_the_precision_served_is_the_one_that_the_gate_allows(measured, config, tmp_path, monkeypatch):
     folder = shutil.copytree(measured[0], tmp_path / "model")
     calibrate(folder, config.manifest)
     fitted_to_one = load_card(folder).calibration
+    assert load_card(folder).likeness == load_card(measured[0]).likeness  # not of what likeness has added already
+    assert set(load_card(folder).likeness) == set(load_card(folder).labels)
 
     monkeypatch.setattr(quantize_module, "MOST_F1_LOST", 1.0)
     assert quantize(folder, config.manifest) == "int8" == load_card(folder).precision
