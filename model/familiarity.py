@@ -18,6 +18,7 @@ import numpy.typing as npt
 from model.errors import CardInvalid
 
 PROTOTYPES_FILE = "prototypes.npz"
+UNSURE = -1  # of photos with a weak label: familiar, but no example of a problem
 MAY_SHOW_BOTH = 0.05  # cosine by which another problem must be nearer to speak against one: photos may show both
 
 
@@ -32,7 +33,7 @@ class Prototypes:
     pages: npt.NDArray[np.float32] | None = None
     """(prototypes, 1280) float32, each of length 1: of pages of text, screens and charts; None before 1.3.0."""
     shown: npt.NDArray[np.int64] | None = None
-    """(prototypes,) the place among the card's labels of what each of `problems` shows; None before 1.9.0."""
+    """(prototypes,) the place among the labels of what each of `problems` shows, or UNSURE; None before 1.9.0."""
 
     def likeness(self, features: npt.NDArray[np.floating], labels: int) -> npt.NDArray[np.float32]:
         """(photos, 1280) features → (photos, labels) how much nearer a problem is than all else that they may show.
@@ -43,7 +44,7 @@ class Prototypes:
         length = np.linalg.norm(features, axis=1, keepdims=True)
         unit = features.astype(np.float32) / np.where(length > 0, length, 1)
         near = np.full((len(features), labels), -1, dtype=np.float32)
-        known = [] if self.shown is None else np.unique(self.shown).tolist()
+        known = [] if self.shown is None else np.unique(self.shown[self.shown != UNSURE]).tolist()
         for label in known:
             near[:, label] = (unit @ self.problems[self.shown == label].T).max(axis=1)
         normal = (unit @ self.normal.T).max(axis=1, initial=-1)

@@ -73,8 +73,8 @@ def calibrate(
     log.info("same place from a cosine of %s", same_place)
     likeness: dict[str, float] = {}
     familiar = None
-    learned = score_split(network, sure, "train")
-    if (prototypes := choose_prototypes(learned, _page_features(network, seed), seed)) is not None:
+    learned, labels = score_split(network, manifest, "train"), sure.label_array(sure.split("train"))
+    if (prototypes := choose_prototypes(learned, labels, _page_features(network, seed), seed)) is not None:
         likeness = weigh_likeness(prototypes, scored, manifest.labels)
         familiar = choose_familiar(prototypes, scored)
         log.info("likeness: %s; familiar: %s", likeness, familiar)

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from datasets.manifest import NO_ISSUE
 from model.card import Familiar
-from model.familiarity import Prototypes
+from model.familiarity import UNSURE, Prototypes
 from training.scoring import ScoredPhotos
 
 PER_PROBLEM = 32  # prototypes; docs/experiments.md has what 8 to 256, and all photos, give
@@ -27,22 +27,26 @@ LIKENESS_SHARE = 0.25  # of the spread of a problem's logits; more gives up know
 Features = npt.NDArray[np.float32]
 
 
-def choose_prototypes(learned: ScoredPhotos, pages: Features | None, seed: int) -> Prototypes | None:
+def choose_prototypes(
+    learned: ScoredPhotos, sure: npt.NDArray[np.float32], pages: Features | None, seed: int
+) -> Prototypes | None:
     """Centres of k-means (Lloyd 1982) over the features of each problem and of normal photos; None without features.
 
     Args:
         learned: the photos the network learned from.
+        sure: (photos, labels) their labels without weak ones.
         pages: (pages, 1280) float32 of drawn pages, screens and charts, where the network learned from such.
     """
     if learned.features is None:
         return None
     features = _unit(learned.features)
-    shown = [features[learned.labels[:, column] == 1] for column in range(learned.labels.shape[1])]
-    problems = [_centres(some, PER_PROBLEM, seed) for some in shown]
+    weak = (np.isnan(sure) & (learned.labels == 1)).any(axis=1)
+    groups = {label: sure[:, label] == 1 for label in range(sure.shape[1])} | {UNSURE: weak}
+    problems = {shown: _centres(features[group], PER_PROBLEM, seed) for shown, group in groups.items()}
     normal = _centres(features[learned.of_kind(NO_ISSUE)], OF_NORMAL, seed)
     return Prototypes(
-        problems=np.concatenate(problems),
-        shown=np.repeat(np.arange(len(problems)), [len(centres) for centres in problems]),
+        problems=np.concatenate(list(problems.values())),
+        shown=np.repeat(list(problems), [len(centres) for centres in problems.values()]),
         normal=normal,
         pages=None if pages is None else _centres(_unit(pages), OF_PAGES, seed),
     )
