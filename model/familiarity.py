@@ -45,8 +45,9 @@ class Prototypes:
         unit = features.astype(np.float32) / np.where(length > 0, length, 1)
         near = np.full((len(features), labels), -1, dtype=np.float32)
         known = [] if self.shown is None else np.unique(self.shown[self.shown != UNSURE]).tolist()
+        cosines = unit @ self.problems.T
         for label in known:
-            near[:, label] = (unit @ self.problems[self.shown == label].T).max(axis=1)
+            near[:, label] = cosines[:, self.shown == label].max(axis=1)
         normal = (unit @ self.normal.T).max(axis=1, initial=-1)
         given = np.zeros_like(near)
         for label in known:
