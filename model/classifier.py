@@ -141,13 +141,12 @@ class Classifier:
 
     def logits(self, pixels: npt.NDArray[np.uint8]) -> Floats:
         """(photos, 3, side, side) uint8 RGB → (photos, labels) float32, likeness included, before calibration."""
-        return self.look(pixels)[0]
+        return self._run(pixels, LOGITS_OUTPUT)[LOGITS_OUTPUT]
 
     def look(self, pixels: npt.NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
         """(photos, 3, side, side) uint8 RGB → logits as above, and (photos, 1280) float32 features if it shows them."""
         seen = self._run(pixels, LOGITS_OUTPUT, FEATURES_OUTPUT)
-        features = seen.get(FEATURES_OUTPUT)
-        return seen[LOGITS_OUTPUT] + self.likeness(features), features
+        return seen[LOGITS_OUTPUT], seen.get(FEATURES_OUTPUT)
 
     def likeness(self, features: Floats | None) -> Floats:
         """(photos, 1280) float32 features → what is added to the network's logits, (photos, labels) float32.
@@ -164,8 +163,7 @@ class Classifier:
 
         Their mean over the cells is the photo's logits. None if the network gives no evidence.
         """
-        seen = self._run(pixels, EVIDENCE_OUTPUT, FEATURES_OUTPUT)
-        return self._cells(seen)
+        return self._run(pixels, EVIDENCE_OUTPUT).get(EVIDENCE_OUTPUT)
 
     def calibrate(self, logits: Floats) -> Floats:
         """(photos, labels, …) logits → float32 probabilities 0-1 of the same shape, labels in the order of the card."""
@@ -201,14 +199,16 @@ class Classifier:
         return [self._see(photo, described=True, evidence=evidence) for photo in photos]
 
     def _run(self, pixels: npt.NDArray[np.uint8], *wanted: str) -> dict[str, Floats]:
-        """Those of the wanted outputs that the network has."""
-        names = [name for name in wanted if name in self._outputs]
+        """Those of the wanted outputs that the network has, and its features; likeness is in logits and evidence."""
+        names = [name for name in dict.fromkeys((*wanted, FEATURES_OUTPUT)) if name in self._outputs]
         given = self._session.run(names, {"pixels": pixels}) if names else []
-        return {name: np.asarray(array, dtype=np.float32) for name, array in zip(names, given, strict=True)}
-
-    def _cells(self, seen: Mapping[str, Floats]) -> Floats | None:
-        cells = seen.get(EVIDENCE_OUTPUT)
-        return None if cells is None else cells + self.likeness(seen.get(FEATURES_OUTPUT))[:, :, None, None]
+        seen = {name: np.asarray(array, dtype=np.float32) for name, array in zip(names, given, strict=True)}
+        added = self.likeness(seen.get(FEATURES_OUTPUT))
+        if LOGITS_OUTPUT in seen:
+            seen[LOGITS_OUTPUT] = seen[LOGITS_OUTPUT] + added
+        if EVIDENCE_OUTPUT in seen:
+            seen[EVIDENCE_OUTPUT] = seen[EVIDENCE_OUTPUT] + added[:, :, None, None]
+        return seen
 
     def _see(self, photo: bytes, *, described: bool = False, evidence: bool = False) -> ClassifiedPhoto:
         started = time.perf_counter()
@@ -216,9 +216,9 @@ class Classifier:
         decoded = time.perf_counter()
         wanted = [LOGITS_OUTPUT, FEATURES_OUTPUT, *([EVIDENCE_OUTPUT] if evidence else [])]
         seen = self._run(prepared.pixels[None], *wanted)
-        scores = self.calibrate(seen[LOGITS_OUTPUT] + self.likeness(seen.get(FEATURES_OUTPUT)))[0]
+        scores = self.calibrate(seen[LOGITS_OUTPUT])[0]
         features = seen[FEATURES_OUTPUT][0] if FEATURES_OUTPUT in seen else None
-        cells = self._cells(seen)
+        cells = seen.get(EVIDENCE_OUTPUT)
         issues = find_issues(prepared.pixels) or self._find_strangeness(scores, features)
         return ClassifiedPhoto(
             decision=self.decide(scores, issues),
