@@ -24,7 +24,7 @@ test: .venv/dev-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 train: .venv/dev-installed
 	$(BIN)/python -m datasets check $(MANIFEST) || true
