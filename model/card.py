@@ -62,13 +62,29 @@ class Familiar:
     """From which cosine with the nearest prototype a photo is like those the model learned from."""
 
     problem: float
-    """With a prototype of a problem: below it no problem is found, a person should look."""
+    """With a prototype of a problem: below it more is asked of a score before a problem is found, see `demand`."""
     street: float
     """With any prototype: below it the photo does not seem to show a street."""
+    demand: float | None = None
+    """By how many logits more a score must lie above its threshold for each unit of cosine that a photo falls short of
+    `problem`; None, before 1.10.0: no score is enough, a person should look."""
 
     def __post_init__(self) -> None:
         if not (-1 <= self.problem <= 1 and -1 <= self.street <= 1):
             raise ValueError(f"familiar needs two cosines, found {self.problem} and {self.street}")
+        if self.demand is not None and not 0 <= self.demand < math.inf:
+            raise ValueError(f"familiar needs a demand of 0 or more logits, or null, found {self.demand}")
+
+    def discount(self, scores: npt.NDArray[np.floating], cosines: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """(photos,) scores 0-1 and cosines with the nearest prototype of a problem → (photos,) what they are worth.
+
+        What is to be found must be worth as much as its threshold says.
+        """
+        short = np.maximum(0.0, self.problem - cosines)
+        if self.demand is None:
+            return np.where(short > 0, 0.0, scores)
+        share = np.exp(-self.demand * short)  # of the odds: as many logits less
+        return np.asarray(scores * share / (1 - scores + scores * share))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +102,7 @@ class ModelCard:
     same_place: float | None = None  # cosine of two photos' features from which they may show the same kind of place
     familiar: Familiar | None = None  # needs prototypes.npz; None: every photo counts as familiar
     likeness: Mapping[str, float] = field(default_factory=dict)  # problem key → logits that one of likeness adds
+    nearness: Mapping[str, float] = field(default_factory=dict)  # problem key → logits that one of nearness adds
     quantization: Mapping[str, Any] = field(default_factory=dict)  # figures that decided the precision
     data: Mapping[str, Any] = field(default_factory=dict)  # fingerprint of the photos it learned from
     evaluation: Mapping[str, Any] = field(default_factory=dict)  # figures measured on photos it never saw
@@ -97,8 +114,9 @@ class ModelCard:
         for name, per_label in (("thresholds", self.thresholds), ("calibration", self.calibration)):
             if set(per_label) != set(self.labels):
                 raise ValueError(f"{name} are for {sorted(per_label)}, the labels are {sorted(self.labels)}")
-        if not (set(self.likeness) <= set(self.labels) and all(0 <= w < math.inf for w in self.likeness.values())):
-            raise ValueError(f"likeness needs a weight of 0 or more for labels, found {dict(self.likeness)}")
+        for name, weights in (("likeness", self.likeness), ("nearness", self.nearness)):
+            if not (set(weights) <= set(self.labels) and all(0 <= weight < math.inf for weight in weights.values())):
+                raise ValueError(f"{name} needs a weight of 0 or more for labels, found {dict(weights)}")
         if self.input_side < 32:
             raise ValueError(f"input_side must be at least 32 pixels, found {self.input_side}")
         if self.resize_rule != RESIZE_RULE:
@@ -115,6 +133,8 @@ class ModelCard:
             for key, value in asdict(self).items()
             if key not in ("version", "data", "evaluation", "quantization") and value != {}  # empty: of older cards
         }
+        if self.familiar is not None and self.familiar.demand is None:  # an older card
+            del decisive["familiar"]["demand"]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

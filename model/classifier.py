@@ -120,6 +120,8 @@ class Classifier:
             raise CardInvalid(str(network), f"cannot be loaded by onnxruntime ({error})") from error
         _check_signature(network, card, session)
         prototypes = Prototypes.load(folder / PROTOTYPES_FILE) if PROTOTYPES_FILE in card.sha256 else None
+        if (card.likeness or card.nearness) and (prototypes is None or prototypes.shown is None):
+            raise CardInvalid(str(folder), f"weighs likeness to prototypes that {PROTOTYPES_FILE} does not have")
         return cls(card, session, chosen, prototypes)
 
     def judged_by(self, card: ModelCard, prototypes: Prototypes | None) -> "Classifier":
@@ -153,10 +155,14 @@ class Classifier:
 
         Of one row of zeros where the model has no prototypes, weighs them nothing, or shows no features.
         """
-        weights = np.array([self.card.likeness.get(label, 0.0) for label in self.card.labels], dtype=np.float32)
-        if self._prototypes is None or features is None or not weights.any():
-            return np.zeros((1, len(weights)), dtype=np.float32)
-        return weights * self._prototypes.likeness(features, len(weights))
+        likeness, nearness = (
+            np.array([weights.get(label, 0.0) for label in self.card.labels], dtype=np.float32)
+            for weights in (self.card.likeness, self.card.nearness)
+        )
+        if self._prototypes is None or features is None or not (likeness.any() or nearness.any()):
+            return np.zeros((1, len(likeness)), dtype=np.float32)
+        like, near = self._prototypes.compare(features, len(likeness))
+        return likeness * like + nearness * near
 
     def evidence(self, pixels: npt.NDArray[np.uint8]) -> Floats | None:
         """(photos, 3, side, side) uint8 RGB → (photos, labels, side / 32, side / 32) float32 logits of each cell.
@@ -245,8 +251,9 @@ class Classifier:
         problem, anything = self.familiarity(features)
         if anything < familiar.street or (self._prototypes is not None and self._prototypes.is_page(features)):
             return (QualityIssue.NOT_A_STREET,)
-        found = self.decide(scores).problems
-        return (QualityIssue.UNFAMILIAR,) if found and problem < familiar.problem else ()
+        worth = familiar.discount(scores, np.full(len(scores), problem)).astype(np.float32)
+        doubted = self.decide(scores).problems and not self.decide(worth).problems
+        return (QualityIssue.UNFAMILIAR,) if doubted else ()
 
 
 def _check_signature(network: Path, card: ModelCard, session: onnxruntime.InferenceSession) -> None:

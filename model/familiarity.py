@@ -4,7 +4,7 @@ A network scores anything, a screenshot or a street vendor too, and is often sur
 neighbours among them are far from what it never saw (Sun et al. 2022). Some prototypes stand for all neighbours.
 
 The nearest also tell problems apart: in a new place, what a photo looks like as a whole holds longer than what a last
-layer has learned to weigh (docs/experiments.md). So `likeness` adds to the network's logits.
+layer has learned to weigh (docs/experiments.md). So `likeness` and `nearness` add to the network's logits.
 """
 
 import zipfile
@@ -35,11 +35,14 @@ class Prototypes:
     shown: npt.NDArray[np.int64] | None = None
     """(prototypes,) the place among the labels of what each of `problems` shows, or UNSURE; None before 1.9.0."""
 
-    def likeness(self, features: npt.NDArray[np.floating], labels: int) -> npt.NDArray[np.float32]:
-        """(photos, 1280) features → (photos, labels) how much nearer a problem is than all else that they may show.
+    def compare(
+        self, features: npt.NDArray[np.floating], labels: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """(photos, 1280) features → their likeness to each problem and their nearness, (photos, labels) each.
 
-        A difference of cosines, -2 to 2: with the nearest prototype of the problem, and with the nearest of normal
-        photos or, less MAY_SHOW_BOTH, of another problem. 0 for a problem without prototypes.
+        Nearness is the cosine with the nearest prototype of the problem, -1 to 1. Likeness is how much more that is
+        than the cosine with the nearest of normal photos or, less MAY_SHOW_BOTH, of another problem: -2 to 2. Both are
+        0 for a problem without prototypes.
         """
         length = np.linalg.norm(features, axis=1, keepdims=True)
         unit = features.astype(np.float32) / np.where(length > 0, length, 1)
@@ -49,11 +52,12 @@ class Prototypes:
         for label in known:
             near[:, label] = cosines[:, self.shown == label].max(axis=1)
         normal = (unit @ self.normal.T).max(axis=1, initial=-1)
-        given = np.zeros_like(near)
+        likeness, nearness = np.zeros_like(near), np.zeros_like(near)
         for label in known:
             others = np.delete(near, label, axis=1).max(axis=1, initial=-1) - MAY_SHOW_BOTH
-            given[:, label] = near[:, label] - np.maximum(normal, others)
-        return given
+            likeness[:, label] = near[:, label] - np.maximum(normal, others)
+            nearness[:, label] = near[:, label]
+        return likeness, nearness
 
     def nearest(self, features: npt.NDArray[np.floating]) -> tuple[float, float]:
         """Cosine of (1280,) features and the nearest prototype of a problem, and of any photo; -1 to 1."""

@@ -5,7 +5,8 @@ differ from those of the split most in that. Platt scaling turns logits into pro
 
 - `upper`, from which a problem is found. What a threshold is worth is its F1 less FALSE_ALARM_WEIGHT times the share of
   normal photos that would be called this problem, as the mean over resamples of the photos, so that no single photo
-  decides. It is the threshold that is worth most; where several are, the middle one.
+  decides. It is the threshold that is worth most; where several are, the middle one. Of photos that look less familiar
+  more is asked (prototypes.py), here as when it is served.
 - `lower`, from which a person should look: the highest score that leaves at most MOST_MISSED of the photos that show
   the problem below it, as they are, and no more than half of `upper`, so that there is always room for doubt.
 
@@ -13,6 +14,7 @@ differ from those of the split most in that. Platt scaling turns logits into pro
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +45,8 @@ RESAMPLES = 200
 PROTOTYPE_PAGES = 160  # drawn to see what the network makes of them
 CANDIDATES = np.linspace(0.02, 0.98, 97)
 
+Scores = npt.NDArray[np.floating]
+
 
 def calibrate(
     folder: Path,
@@ -62,7 +66,7 @@ def calibrate(
             WeakLabelsInvalid for what is read.
     """
     loaded = Classifier.load(folder, precision="fp32")  # quantize fits to the network in int8 as well
-    network = loaded.judged_by(replace(loaded.card, likeness={}), None)
+    network = loaded.judged_by(replace(loaded.card, likeness={}, nearness={}), None)
     manifest = read_manifest(manifest_path)
     weak = read_weak_labels(weak_labels, manifest) if weak_labels else ()
     kept = tuple(photo for photo in manifest.photos if not photo.origin.startswith(leave_out))
@@ -72,31 +76,33 @@ def calibrate(
     same_place = choose_same_place(scored, seed)
     log.info("same place from a cosine of %s", same_place)
     likeness: dict[str, float] = {}
+    nearness: dict[str, float] = {}
     familiar = None
     learned, labels = score_split(network, manifest, "train"), sure.label_array(sure.split("train"))
     if (prototypes := choose_prototypes(learned, labels, _page_features(network, seed), seed)) is not None:
-        likeness = weigh_likeness(prototypes, scored, manifest.labels)
+        likeness, nearness = weigh_likeness(prototypes, scored, manifest.labels)
         familiar = choose_familiar(prototypes, scored)
-        log.info("likeness: %s; familiar: %s", likeness, familiar)
-    classifier = network.judged_by(replace(loaded.card, likeness=likeness), prototypes)
+        log.info("likeness: %s; nearness: %s; familiar: %s", likeness, nearness, familiar)
+    weighed = replace(loaded.card, likeness=likeness, nearness=nearness, familiar=familiar)
+    classifier = network.judged_by(weighed, prototypes)
     if scored.features is not None:
         added = [classifier.likeness(row[None]) for row in scored.features]  # row by row, as served
         scored = replace(scored, logits=scored.logits + np.concatenate(added))
     farther = score_farther(classifier, sure, seed)
-    card = fit_scores(classifier.card, scored, farther, f"{manifest_path}: split val", seed, partial=bool(leave_out))
+    card = fit_scores(classifier, scored, farther, f"{manifest_path}: split val", seed, partial=bool(leave_out))
     sha256 = {name: known for name, known in card.sha256.items() if name != PROTOTYPES_FILE}
     if prototypes is not None:
         with replacing(folder / PROTOTYPES_FILE) as temporary:
             prototypes.save(temporary)
         sha256[PROTOTYPES_FILE] = file_sha256(folder / PROTOTYPES_FILE)
-    card = replace(card, same_place=same_place, familiar=familiar, precision="fp32", quantization={}, sha256=sha256)
+    card = replace(card, same_place=same_place, precision="fp32", quantization={}, sha256=sha256)
     save_card(card, folder)
 
 
 def fit_scores(
-    card: ModelCard, scored: ScoredPhotos, farther: ScoredPhotos, where: str, seed: int, *, partial: bool = False
+    classifier: Classifier, scored: ScoredPhotos, farther: ScoredPhotos, where: str, seed: int, *, partial: bool = False
 ) -> ModelCard:
-    """The card with the calibration and the thresholds that fit these photos.
+    """The classifier's card with the calibration and the thresholds that fit these photos.
 
     Args:
         farther: the same as they would be from farther away, or none.
@@ -106,10 +112,10 @@ def fit_scores(
     Raises:
         TrainingError: the photos do not show each problem often enough.
     """
-    calibration, thresholds = {}, {}
+    card, calibration, thresholds = classifier.card, {}, {}
     both = join_scored(scored, farther)
     weights = np.repeat([1.0, 1.0 / DRAWS], [len(scored.photos), len(farther.photos)])
-    normal = both.of_kind(NO_ISSUE)
+    normal, worth = both.of_kind(NO_ISSUE), discounted(classifier, both)
     for column, label in enumerate(card.labels):
         shown, judged = scored.labels[:, column] == 1, ~np.isnan(scored.labels[:, column])
         if partial and not shown.any():
@@ -126,11 +132,20 @@ def fit_scores(
         if calibration[label].scale == LEAST_SCALE:
             log.warning("%s is not learned: photos that show it score no higher. Train longer, or add photos", label)
         scores = calibration[label].scores(logits)
-        upper = choose_upper(labels[known], scores[known], normal[known], weights[known], seed)
+        upper = choose_upper(labels[known], worth(scores)[known], normal[known], weights[known], seed)
         lower = choose_lower(scores[: len(shown)][shown], upper)
         thresholds[label] = Threshold(lower=lower, upper=upper)
         log.info("%s: %s, %s", label, calibration[label], thresholds[label])
     return replace(card, calibration=calibration, thresholds=thresholds)
+
+
+def discounted(classifier: Classifier, scored: ScoredPhotos) -> Callable[[Scores], Scores]:
+    """Gives, for (photos,) scores of a problem, what they are worth as served: less for photos that look unfamiliar."""
+    familiar = classifier.card.familiar
+    if familiar is None or scored.features is None:
+        return lambda scores: scores
+    cosines = np.array([classifier.familiarity(row)[0] for row in scored.features])
+    return lambda scores: familiar.discount(scores, cosines)
 
 
 def _page_features(classifier: Classifier, seed: int) -> npt.NDArray[np.float32] | None:

@@ -123,14 +123,26 @@ def _threshold_table(card: ModelCard) -> Table:
 def _familiar_line(card: ModelCard) -> str:
     if card.familiar is None:
         return ""
-    each = ", ".join(f"{label} {weight:.2f}" for label, weight in card.likeness.items())
+    likeness, nearness = (
+        ", ".join(f"{label} {weight:.2f}" for label, weight in weights.items())
+        for weights in (card.likeness, card.nearness)
+    )
     added = f"""
-Scores also count how much nearer a photo's features are to a prototype of the problem than to all other prototypes: to
-the network's logit it is added as a difference of cosines times {each}.
+Scores also count how much nearer a photo's features are to a prototype of the problem than to those of normal photos
+and of other problems: to the network's logit that difference of cosines is added times {likeness}.
 """
-    return f"""{added if each else ""}
-A photo whose features have a cosine below {card.familiar.problem:.3f} with every prototype of a problem is left to
-a person even where a score is high; below {card.familiar.street:.3f} with every prototype it is not taken for a street.
+    near = f"""
+So is the cosine with the nearest prototype of the problem itself, times {nearness}.
+"""
+    person = "is left to a person even where a score is high"
+    if card.familiar.demand is not None:
+        person = (
+            f"must score higher to be found, by {card.familiar.demand / 10:.2f} logits for each 0.1 of cosine that is "
+            "missing, or is left to a person"
+        )
+    return f"""{added if likeness else ""}{near if nearness else ""}
+A photo whose features have a cosine below {card.familiar.problem:.3f} with every prototype of a problem {person};
+below {card.familiar.street:.3f} with every prototype it is not taken for a street.
 """
 
 

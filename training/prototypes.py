@@ -1,7 +1,8 @@
 """Prototypes of the photos a model learned from, and from which cosine a photo counts as familiar.
 
 Both thresholds come from the validation split, whose photos are familiar by definition: the cosine that all but
-MOST_UNFAMILIAR of the photos that show a problem reach, and the one that all but MOST_FOREIGN of all photos reach.
+LESS_FAMILIAR of the photos that show a problem reach, below which more is asked of a score, and the one that all but
+MOST_FOREIGN of all photos reach, below which a photo is no street.
 """
 
 import warnings
@@ -20,9 +21,11 @@ from training.scoring import ScoredPhotos
 PER_PROBLEM = 32  # prototypes; docs/experiments.md has what 8 to 256, and all photos, give
 OF_NORMAL = 64
 OF_PAGES = 16
-MOST_UNFAMILIAR = 0.02
+LESS_FAMILIAR = 0.1
+DEMAND = 0.5  # logits for each standard deviation of cosine that is missing
 MOST_FOREIGN = 0.002
-LIKENESS_SHARE = 0.25  # of the spread of a problem's logits; more gives up known places for new ones
+ADDED_SHARE = 0.5  # of the spread of a problem's logits; more gives up known places for new ones
+NEARNESS = 1.0  # beside one of likeness; docs/experiments.md has what 0 to 2 give
 
 Features = npt.NDArray[np.float32]
 
@@ -52,13 +55,20 @@ def choose_prototypes(
     )
 
 
-def weigh_likeness(prototypes: Prototypes, scored: ScoredPhotos, labels: Sequence[str]) -> dict[str, float]:
-    """For each problem with prototypes, logits that one of likeness adds: so that it spreads LIKENESS_SHARE as much."""
+def weigh_likeness(
+    prototypes: Prototypes, scored: ScoredPhotos, labels: Sequence[str]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """For each problem with prototypes, logits that one of likeness and one of nearness add.
+
+    NEARNESS says which counts how much; what both add together spreads ADDED_SHARE as much as the problem's logits.
+    """
     if scored.features is None:
-        return {}
-    spread = prototypes.likeness(scored.features, len(labels)).std(axis=0)
-    weights = LIKENESS_SHARE * scored.logits.std(axis=0) / np.where(spread > 0, spread, np.inf)
-    return {label: round(float(weight), 4) for label, weight in zip(labels, weights, strict=True) if weight > 0}
+        return {}, {}
+    likeness, nearness = prototypes.compare(scored.features, len(labels))
+    spread = (likeness + NEARNESS * nearness).std(axis=0)
+    each = ADDED_SHARE * scored.logits.std(axis=0) / np.where(spread > 0, spread, np.inf)
+    weights = {label: round(float(weight), 4) for label, weight in zip(labels, each, strict=True) if weight > 0}
+    return weights, {label: round(NEARNESS * weight, 4) for label, weight in weights.items()}
 
 
 def choose_familiar(prototypes: Prototypes, scored: ScoredPhotos) -> Familiar | None:
@@ -67,9 +77,11 @@ def choose_familiar(prototypes: Prototypes, scored: ScoredPhotos) -> Familiar | 
     if scored.features is None or not shown.any():
         return None
     problem, anything = np.array([prototypes.nearest(row) for row in scored.features]).T
+    spread = float(problem[shown].std())
     return Familiar(
-        problem=round(float(np.quantile(problem[shown], MOST_UNFAMILIAR)), 4),
+        problem=round(float(np.quantile(problem[shown], LESS_FAMILIAR)), 4),
         street=round(float(np.quantile(anything, MOST_FOREIGN)), 4),
+        demand=round(DEMAND / spread, 4) if spread > 0 else 0.0,
     )
 
 

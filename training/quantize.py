@@ -23,7 +23,7 @@ from datasets.weak import read_weak_labels, without_weak
 from model.card import NETWORK_FILE, QUANTIZED_FILE, ModelCard, Precision, file_sha256, save_card
 from model.classifier import EVIDENCE_OUTPUT, Classifier
 from model.files import replacing
-from training.calibrate import fit_scores
+from training.calibrate import discounted, fit_scores
 from training.errors import TrainingError
 from training.farther import score_farther
 from training.metrics import precision_recall_f1
@@ -63,9 +63,9 @@ def quantize(folder: Path, manifest_path: Path, seed: int = 17, weak_labels: Pat
     scored = {name: score_split(network, sure, "val") for name, network in networks.items()}
     farther = {name: score_farther(network, sure, seed) for name, network in networks.items()}
     where = f"{manifest_path}: split val"
-    alone = fit_scores(exact.card, scored["fp32"], farther["fp32"], where, seed)
-    both = fit_scores(exact.card, join_scored(*scored.values()), join_scored(*farther.values()), where, seed)
-    f1 = {"fp32": _macro_f1(alone, scored["fp32"]), "int8": _macro_f1(both, scored["int8"])}
+    alone = fit_scores(exact, scored["fp32"], farther["fp32"], where, seed)
+    both = fit_scores(exact, join_scored(*scored.values()), join_scored(*farther.values()), where, seed)
+    f1 = {"fp32": _macro_f1(exact, alone, scored["fp32"]), "int8": _macro_f1(exact, both, scored["int8"])}
     precision: Precision = "int8" if f1["fp32"] - f1["int8"] <= MOST_F1_LOST else "fp32"
     card = both if precision == "int8" else alone
     gate = {"val_macro_f1": f1, "most_f1_lost": MOST_F1_LOST}
@@ -109,10 +109,10 @@ def _quantize(network: Path, photos: list[npt.NDArray[np.uint8]], target: Path) 
         )
 
 
-def _macro_f1(card: ModelCard, scored: ScoredPhotos) -> float:
-    each = []
+def _macro_f1(classifier: Classifier, card: ModelCard, scored: ScoredPhotos) -> float:
+    each, worth = [], discounted(classifier, scored)
     for column, label in enumerate(card.labels):
         scores = card.calibration[label].scores(scored.logits[:, column])
-        found = scores >= card.thresholds[label].upper
+        found = worth(scores) >= card.thresholds[label].upper
         each.append(precision_recall_f1(scored.labels[:, column], found)[2])
     return round(float(np.nanmean(each)), 4)

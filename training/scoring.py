@@ -32,12 +32,13 @@ class ScoredPhotos:
 
 
 def join_scored(*scored: ScoredPhotos) -> ScoredPhotos:
-    """All of them as one, in their order; without features."""
+    """All of them as one, in their order."""
+    seen = [each.features for each in scored if each.features is not None]
     return ScoredPhotos(
         photos=tuple(photo for each in scored for photo in each.photos),
         labels=np.concatenate([each.labels for each in scored]),
         logits=np.concatenate([each.logits for each in scored]),
-        features=None,
+        features=np.concatenate(seen) if len(seen) == len(scored) else None,
     )
 
 

@@ -46,6 +46,7 @@ def test_calibration_turns_logits_into_probabilities():
         pytest.param({"likeness": {"litter": 1.0}}, "weight of 0 or more", id="a weight of a label that is not there"),
         pytest.param({"likeness": {"graffiti": -1.0}}, "weight of 0 or more", id="a weight below zero"),
         pytest.param({"likeness": {"graffiti": float("nan")}}, "weight of 0 or more", id="a weight that is no number"),
+        pytest.param({"nearness": {"litter": 1.0}}, "nearness needs a weight", id="nearness to what is not there"),
         pytest.param({"resize_rule": "crop"}, "prepares photos by", id="another way to prepare photos"),
     ],
 )

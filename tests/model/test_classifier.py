@@ -203,7 +203,9 @@ def test_a_card_with_fewer_labels_than_outputs_is_refused(spoilable_release):
     labels = load_card(spoilable_release).labels[:-1]
     thresholds = {label: Threshold(lower=0.1, upper=0.5) for label in labels}
     calibration = {label: Calibration() for label in labels}
-    rewrite_card(spoilable_release, labels=labels, thresholds=thresholds, calibration=calibration, likeness={})
+    rewrite_card(
+        spoilable_release, labels=labels, thresholds=thresholds, calibration=calibration, likeness={}, nearness={}
+    )
 
     with pytest.raises(LabelMismatch, match=r"scores 5 problems but card\.json names 4"):
         Classifier.load(spoilable_release)
@@ -221,7 +223,9 @@ def test_a_label_that_the_catalogue_does_not_know_is_refused(spoilable_release):
     labels = ("illegal_parking", *card.labels[1:])
     thresholds = {label: Threshold(lower=0.1, upper=0.5) for label in labels}
     calibration = {label: Calibration() for label in labels}
-    rewrite_card(spoilable_release, labels=labels, thresholds=thresholds, calibration=calibration, likeness={})
+    rewrite_card(
+        spoilable_release, labels=labels, thresholds=thresholds, calibration=calibration, likeness={}, nearness={}
+    )
 
     with pytest.raises(CardInvalid, match=r"'illegal_parking' is no problem of problems\.toml"):
         Classifier.load(spoilable_release)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.card import file_sha256, load_card, save_card
+from model.card import Familiar, file_sha256, load_card, save_card
 from model.case import decide_case
 from model.classifier import Classifier
 from model.decision import Verdict
@@ -54,20 +54,32 @@ def test_prototypes_come_back_from_their_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("features", "expected"),
+    ("features", "likeness", "nearness"),
     [
-        ([2, 0, 0], (1.0, 0, -0.95)),  # the first problem: 1 nearer than a normal photo; the third by 0.95 farther
-        ([0, 0, 3], (-1, 0, -1)),  # a normal photo
-        ([4, 3, 0], (0.25, 0, -0.15)),  # both: the other one speaks against each, less what both may have
-        ([0, 0, 0], (0, 0, 0)),
+        # the first problem: 1 nearer than a normal photo; the third by 0.95 farther
+        ([2, 0, 0], (1.0, 0, -0.95), (1, 0, 0)),
+        ([0, 0, 3], (-1, 0, -1), (0, 0, 0)),  # a normal photo
+        # both: the other one speaks against each, less what both may have
+        ([4, 3, 0], (0.25, 0, -0.15), (0.8, 0, 0.6)),
+        ([0, 0, 0], (0, 0, 0), (0, 0, 0)),
     ],
 )
-def test_likeness_is_how_much_nearer_a_problem_is_than_all_else(features, expected):
-    assert OF_EACH.likeness(np.float32([features]), labels=3)[0] == pytest.approx(expected, abs=1e-6)
+def test_likeness_is_how_much_nearer_a_problem_is_than_all_else(features, likeness, nearness):
+    like, near = OF_EACH.compare(np.float32([features]), labels=3)
+
+    assert like[0] == pytest.approx(likeness, abs=1e-6)
+    assert near[0] == pytest.approx(nearness, abs=1e-6)
 
 
-def test_likeness_needs_to_know_what_each_prototype_shows():
-    assert PROTOTYPES.likeness(np.float32([[1, 0, 0]]), labels=3).tolist() == [[0, 0, 0]]
+def test_likeness_needs_to_know_what_each_prototype_shows(folder):
+    assert [given.tolist() for given in PROTOTYPES.compare(np.float32([[1, 0, 0]]), labels=3)] == [[[0, 0, 0]]] * 2
+    card = load_card(folder)
+    try:
+        save_card(replace(card, likeness={"graffiti": 1.0}), folder)
+        with pytest.raises(CardInvalid, match=r"weighs likeness to prototypes that prototypes\.npz does not have"):
+            Classifier.load(folder)
+    finally:
+        save_card(card, folder)
 
 
 def test_what_each_prototype_shows_comes_back_and_must_fit(tmp_path):
@@ -84,7 +96,8 @@ def test_likeness_is_part_of_logits_evidence_and_scores(folder):
     labels = loaded.card.labels
     road = labels.index("road_damage")
     of_each = replace(Prototypes.load(folder / PROTOTYPES_FILE), shown=np.array([road, labels.index("waterlogging")]))
-    weighed = loaded.judged_by(replace(loaded.card, likeness={"road_damage": 3.0}), of_each)
+    card = replace(loaded.card, likeness={"road_damage": 3.0}, nearness={"waterlogging": 2.0})
+    weighed, water = loaded.judged_by(card, of_each), labels.index("waterlogging")
     file = io.BytesIO()
     draw_quarters("rrrr").save(file, "PNG")
     pixels = loaded.prepare(file.getvalue()).pixels[None]
@@ -92,7 +105,12 @@ def test_likeness_is_part_of_logits_evidence_and_scores(folder):
     added = weighed.logits(pixels)[0] - loaded.logits(pixels)[0]
 
     assert added[road] == pytest.approx(3 * (1 - 0.577), abs=0.05)  # red, and as far from red as a grey photo is
-    assert np.delete(added, road).tolist() == [0] * (len(labels) - 1)
+    assert added[water] == pytest.approx(0, abs=0.05)  # nothing of red is blue
+    assert np.delete(added, [road, water]).tolist() == [0] * (len(labels) - 2)
+    between = io.BytesIO()
+    draw_quarters("rbrb").save(between, "PNG")
+    violet = loaded.prepare(between.getvalue()).pixels[None]
+    assert (weighed.logits(violet) - loaded.logits(violet))[0, water] == pytest.approx(2 * 0.707, abs=0.05)
     assert weighed.evidence(pixels)[0].mean(axis=(1, 2)) == pytest.approx(weighed.logits(pixels)[0], abs=1e-4)
     seen = weighed.classify([file.getvalue()])[0].decision
     assert seen.scores["road_damage"] == pytest.approx(float(weighed.scores(pixels)[0, road]))
@@ -128,6 +146,32 @@ def test_a_problem_in_an_unfamiliar_photo_is_for_a_person(folder):
     assert decision.verdict is Verdict.REVIEW
     assert decision.problems == ()
     assert decision.quality == (QualityIssue.UNFAMILIAR,)
+
+
+def test_where_less_familiar_photos_must_score_higher_a_high_score_is_enough(folder):
+    """Violet has a cosine of .707 with red and with blue, .193 short of .9, and a logit of 2.8."""
+    card = load_card(folder)
+    try:
+        verdicts = []
+        for demand in (0.0, 10.0, 20.0):  # 0, 1.9 and 3.9 logits more
+            save_card(replace(card, familiar=replace(card.familiar, demand=demand)), folder)
+            verdicts.append(decide(folder, "rbrb").verdict)
+    finally:
+        save_card(card, folder)
+
+    assert verdicts == [Verdict.PROBLEM, Verdict.PROBLEM, Verdict.REVIEW]
+
+
+def test_what_is_asked_is_taken_from_the_logit():
+    familiar = Familiar(problem=0.9, street=0.1, demand=10)
+    scores = np.array([0.9, 0.5, 0.0, 1.0, 0.9])
+
+    worth = familiar.discount(scores, np.array([0.95, 0.7, 0.7, 0.7, 0.8]))
+
+    assert worth == pytest.approx([0.9, 1 / (1 + np.exp(2)), 0, 1, 9 / (9 + np.e)])
+    assert replace(familiar, demand=None).discount(scores, np.array([0.95, 0.7, 0.7, 0.7, 0.9])).tolist() == [
+        *[0.9, 0, 0, 0, 0.9]
+    ]
 
 
 def test_an_unfamiliar_photo_of_nothing_stays_nothing(folder):

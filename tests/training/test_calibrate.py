@@ -1,9 +1,16 @@
 """Calibration and thresholds: the rule in numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from training.calibrate import LEAST_SCALE, MOST_MISSED, choose_lower, choose_upper, fit_calibration
+from model.card import Familiar
+from model.classifier import Classifier
+from model.familiarity import PROTOTYPES_FILE, Prototypes
+from tests.colour_model import make_colour_model
+from training.calibrate import LEAST_SCALE, MOST_MISSED, choose_lower, choose_upper, discounted, fit_calibration
+from training.scoring import ScoredPhotos
 
 RNG = np.random.default_rng(11)
 
@@ -81,3 +88,19 @@ def test_few_photos_that_show_the_problem_lie_below_the_lower_threshold():
 
     assert 0 < (shown < lower).mean() <= MOST_MISSED
     assert choose_lower(np.ones(50), upper=0.9) == 0.45  # there is always room for doubt
+
+
+def test_thresholds_are_set_on_what_scores_are_worth_as_served(tmp_path):
+    """Red is familiar to the colour model, violet less so, and more is asked of it."""
+    classifier = Classifier.load(make_colour_model(tmp_path / "model", with_prototypes=True))
+    card = replace(classifier.card, familiar=Familiar(problem=0.9, street=0.1, demand=10))
+    features = np.float32([[1, 0, 0], [1, 0, 1]])
+    seen = ScoredPhotos(photos=(), labels=np.zeros((2, 5)), logits=np.zeros((2, 5)), features=features)
+
+    worth = discounted(classifier.judged_by(replace(card, familiar=None), None), seen)(np.array([0.8, 0.8]))
+    assert worth.tolist() == [0.8, 0.8]
+
+    judged = classifier.judged_by(card, Prototypes.load(tmp_path / "model" / PROTOTYPES_FILE))
+    familiar, less = discounted(judged, seen)(np.array([0.8, 0.8]))
+    assert familiar == pytest.approx(0.8)
+    assert less == pytest.approx(1 / (1 + 0.25 * np.exp(10 * (0.9 - 0.7071))), abs=1e-3)

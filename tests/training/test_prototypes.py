@@ -8,8 +8,10 @@ import pytest
 from datasets.manifest import NO_ISSUE, LabelledPhoto
 from model.familiarity import UNSURE
 from training.prototypes import (
-    LIKENESS_SHARE,
-    MOST_UNFAMILIAR,
+    ADDED_SHARE,
+    DEMAND,
+    LESS_FAMILIAR,
+    NEARNESS,
     OF_NORMAL,
     PER_PROBLEM,
     choose_familiar,
@@ -61,21 +63,24 @@ def test_all_but_a_few_known_photos_are_familiar(prototypes):
 
     problem, anything = np.array([prototypes.nearest(row) for row in known.features]).T
     shown = (known.labels == 1).any(axis=1)
-    assert (problem[shown] < familiar.problem).mean() == pytest.approx(MOST_UNFAMILIAR, abs=0.005)
+    assert (problem[shown] < familiar.problem).mean() == pytest.approx(LESS_FAMILIAR, abs=0.01)
     assert (anything < familiar.street).mean() < 0.01
+    assert familiar.demand * problem[shown].std() == pytest.approx(DEMAND, rel=0.01)
 
 
 def test_prototypes_know_what_they_show_and_likeness_spreads_as_much_as_is_asked(prototypes):
     known = scored(200)
-    weights = weigh_likeness(prototypes, known, ("graffiti", "road_damage"))
-    added = prototypes.likeness(known.features, 2) * list(weights.values())
+    likeness, nearness = weigh_likeness(prototypes, known, ("graffiti", "road_damage"))
+    like, near = prototypes.compare(known.features, 2)
+    added = like * list(likeness.values()) + near * list(nearness.values())
 
     assert prototypes.shown.tolist() == [0] * PER_PROBLEM + [1] * PER_PROBLEM
-    assert added.std(axis=0) == pytest.approx(LIKENESS_SHARE * known.logits.std(axis=0), rel=0.01)
+    assert added.std(axis=0) == pytest.approx(ADDED_SHARE * known.logits.std(axis=0), rel=0.01)
     for column in (0, 1):
         shown = known.labels[:, column] == 1
         assert added[shown, column].min() > 0 > added[~shown, column].max()
-    assert weigh_likeness(prototypes, scored(3, with_features=False), ("graffiti", "road_damage")) == {}
+    assert nearness == pytest.approx({label: NEARNESS * weight for label, weight in likeness.items()}, abs=1e-4)
+    assert weigh_likeness(prototypes, scored(3, with_features=False), ("graffiti", "road_damage")) == ({}, {})
 
 
 def test_few_photos_give_few_prototypes_and_no_features_none():
@@ -92,4 +97,4 @@ def test_photos_with_a_weak_label_are_familiar_and_no_example_of_a_problem():
 
     assert prototypes.shown.tolist() == [0] * PER_PROBLEM + [UNSURE] * PER_PROBLEM
     assert prototypes.nearest(CENTRES[1])[0] > 0.98
-    assert prototypes.likeness(CENTRES[[1]], 2)[0, 1] == 0
+    assert [given[0, 1] for given in prototypes.compare(CENTRES[[1]], 2)] == [0, 0]

@@ -84,7 +84,7 @@ def test_what_is_added_to_the_network_leaves_its_logits_alone(measured, config, 
     (expected,) = session.run(["logits"], {"pixels": pixels})
 
     integer = Classifier.load(folder, precision="int8")
-    plain = integer.judged_by(replace(integer.card, likeness={}), None)
+    plain = integer.judged_by(replace(integer.card, likeness={}, nearness={}), None)
     assert added.op_type == "Conv"
     assert np.array_equal(plain.logits(pixels), expected)
 
