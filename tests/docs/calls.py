@@ -41,7 +41,7 @@ SETTINGS = {"XUNTU_REQUIRE_KEYS": "true", "XUNTU_KEEP_PHOTOS": "always", "XUNTU_
 _PHOTOS = {
     "place.jpg": "graffiti/0005.jpg",
     "close.jpg": "graffiti/0008.jpg",
-    "after.jpg": "exposed_garbage/0018.jpg",
+    "after.jpg": "no_issue/0010.jpg",
 }
 """Names in the document → drawn photos."""
 _TIMES_DARKER = 12
