@@ -87,6 +87,10 @@ class Classifier:
         self._prototypes = prototypes
         self._session = session
         self._outputs = frozenset(given.name for given in session.get_outputs())
+        self._weights = tuple(
+            np.array([weights.get(label, 0.0) for label in card.labels], dtype=np.float32)
+            for weights in (card.likeness, card.nearness)
+        )
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1, precision: Precision | None = None) -> Self:
@@ -155,10 +159,7 @@ class Classifier:
 
         Of one row of zeros where the model has no prototypes, weighs them nothing, or shows no features.
         """
-        likeness, nearness = (
-            np.array([weights.get(label, 0.0) for label in self.card.labels], dtype=np.float32)
-            for weights in (self.card.likeness, self.card.nearness)
-        )
+        likeness, nearness = self._weights
         if self._prototypes is None or features is None or not (likeness.any() or nearness.any()):
             return np.zeros((1, len(likeness)), dtype=np.float32)
         like, near = self._prototypes.compare(features, len(likeness))

@@ -9,6 +9,7 @@ layer has learned to weigh (docs/experiments.md). So `likeness` and `nearness` a
 
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,7 @@ from model.errors import CardInvalid
 
 PROTOTYPES_FILE = "prototypes.npz"
 UNSURE = -1  # of photos with a weak label: familiar, but no example of a problem
+_LEAST_LENGTH = 1e-9  # features of nothing are near to nothing
 MAY_SHOW_BOTH = 0.05  # cosine by which another problem must be nearer to speak against one: photos may show both
 
 
@@ -44,20 +46,35 @@ class Prototypes:
         than the cosine with the nearest of normal photos or, less MAY_SHOW_BOTH, of another problem: -2 to 2. Both are
         0 for a problem without prototypes.
         """
-        length = np.linalg.norm(features, axis=1, keepdims=True)
-        unit = features.astype(np.float32) / np.where(length > 0, length, 1)
-        near = np.full((len(features), labels), -1, dtype=np.float32)
-        known = [] if self.shown is None else np.unique(self.shown[self.shown != UNSURE]).tolist()
-        cosines = unit @ self.problems.T
-        for label in known:
-            near[:, label] = cosines[:, self.shown == label].max(axis=1)
-        normal = (unit @ self.normal.T).max(axis=1, initial=-1)
-        likeness, nearness = np.zeros_like(near), np.zeros_like(near)
-        for label in known:
-            others = np.delete(near, label, axis=1).max(axis=1, initial=-1) - MAY_SHOW_BOTH
-            likeness[:, label] = near[:, label] - np.maximum(normal, others)
-            nearness[:, label] = near[:, label]
+        likeness, nearness = np.zeros((2, len(features), labels), dtype=np.float32)
+        known, stacked, starts, itself = self._by_label
+        if not known:
+            return likeness, nearness
+        length = np.sqrt(np.einsum("ij,ij->i", features, features))[:, None]
+        cosines = (features @ stacked.T) / np.maximum(length, _LEAST_LENGTH)
+        near = np.maximum.reduceat(cosines, starts, axis=1)  # of each known problem, and of normal photos
+        near, normal = near[:, :-1], near[:, -1:]
+        others = (near[:, None, :] - itself).max(axis=2) - MAY_SHOW_BOTH
+        nearness[:, known] = near
+        likeness[:, known] = near - np.maximum(normal, others)
         return likeness, nearness
+
+    @cached_property
+    def _by_label(
+        self,
+    ) -> tuple[list[int], npt.NDArray[np.float32], npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+        """What `compare` needs, made once: after a network the processor's caches are cold, and each operation counts.
+
+        Labels that have prototypes; theirs and the normal ones, group by group; where each group starts; (labels,
+        labels) infinity where a problem meets itself.
+        """
+        shown = np.full(len(self.problems), UNSURE) if self.shown is None else self.shown
+        known = [label for label in np.unique(shown).tolist() if label != UNSURE]
+        nothing = np.zeros((1, self.problems.shape[1]), dtype=np.float32)
+        groups = [*(self.problems[shown == label] for label in known), self.normal if len(self.normal) else nothing]
+        starts = np.cumsum([0, *map(len, groups[:-1])])
+        itself = np.where(np.eye(len(known), dtype=bool), np.inf, 0).astype(np.float32)
+        return known, np.concatenate(groups), starts, itself
 
     def nearest(self, features: npt.NDArray[np.floating]) -> tuple[float, float]:
         """Cosine of (1280,) features and the nearest prototype of a problem, and of any photo; -1 to 1."""
