@@ -19,6 +19,7 @@ WITHOUT_WEAK = $(if $(WEAK_LABELS),--weak-labels "$(WEAK_LABELS)")
 serve: .venv/serve-installed
 	@$(BIN)/python -m serve --port $(PORT)
 
+# a file stays in one process, in the order of the folders: the files that train, which take longest, come together last
 test: .venv/dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -87,7 +87,7 @@ class Classifier:
         self._prototypes = prototypes
         self._session = session
         self._outputs = frozenset(given.name for given in session.get_outputs())
-        self._weights = tuple(
+        self._likeness_weights = tuple(
             np.array([weights.get(label, 0.0) for label in card.labels], dtype=np.float32)
             for weights in (card.likeness, card.nearness)
         )
@@ -159,7 +159,7 @@ class Classifier:
 
         Of one row of zeros where the model has no prototypes, weighs them nothing, or shows no features.
         """
-        likeness, nearness = self._weights
+        likeness, nearness = self._likeness_weights
         if self._prototypes is None or features is None or not (likeness.any() or nearness.any()):
             return np.zeros((1, len(likeness)), dtype=np.float32)
         like, near = self._prototypes.compare(features, len(likeness))

@@ -52,8 +52,8 @@ class Prototypes:
             return likeness, nearness
         length = np.sqrt(np.einsum("ij,ij->i", features, features))[:, None]
         cosines = (features @ stacked.T) / np.maximum(length, _LEAST_LENGTH)
-        near = np.maximum.reduceat(cosines, starts, axis=1)  # of each known problem, and of normal photos
-        near, normal = near[:, :-1], near[:, -1:]
+        nearest = np.maximum.reduceat(cosines, starts, axis=1)  # of each known problem, and of normal photos
+        near, normal = nearest[:, : len(known)], nearest[:, len(known) :].max(axis=1, keepdims=True, initial=-1)
         others = (near[:, None, :] - itself).max(axis=2) - MAY_SHOW_BOTH
         nearness[:, known] = near
         likeness[:, known] = near - np.maximum(normal, others)
@@ -70,11 +70,10 @@ class Prototypes:
         """
         shown = np.full(len(self.problems), UNSURE) if self.shown is None else self.shown
         known = [label for label in np.unique(shown).tolist() if label != UNSURE]
-        nothing = np.zeros((1, self.problems.shape[1]), dtype=np.float32)
-        groups = [*(self.problems[shown == label] for label in known), self.normal if len(self.normal) else nothing]
+        groups = [*(self.problems[shown == label] for label in known), *([self.normal] if len(self.normal) else [])]
         starts = np.cumsum([0, *map(len, groups[:-1])])
         itself = np.where(np.eye(len(known), dtype=bool), np.inf, 0).astype(np.float32)
-        return known, np.concatenate(groups), starts, itself
+        return known, np.concatenate(groups or [self.problems]), starts, itself
 
     def nearest(self, features: npt.NDArray[np.floating]) -> tuple[float, float]:
         """Cosine of (1280,) features and the nearest prototype of a problem, and of any photo; -1 to 1."""

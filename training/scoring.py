@@ -32,13 +32,14 @@ class ScoredPhotos:
 
 
 def join_scored(*scored: ScoredPhotos) -> ScoredPhotos:
-    """All of them as one, in their order."""
+    """All of them as one, in their order; with features if each photo has some."""
+    photos = tuple(photo for each in scored for photo in each.photos)
     seen = [each.features for each in scored if each.features is not None]
     return ScoredPhotos(
-        photos=tuple(photo for each in scored for photo in each.photos),
+        photos=photos,
         labels=np.concatenate([each.labels for each in scored]),
         logits=np.concatenate([each.logits for each in scored]),
-        features=np.concatenate(seen) if len(seen) == len(scored) else None,
+        features=np.concatenate(seen) if seen and sum(map(len, seen)) == len(photos) else None,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from model.card import CARD_FILE, Calibration, ModelCard, Threshold, load_card, save_card
+from model.classifier import RELEASED_FOLDER
 from model.errors import CardInvalid, ReleaseFileMissing
 
 LABELS = ("graffiti", "road_damage")
@@ -105,3 +106,12 @@ def test_the_fingerprint_changes_with_what_decides_an_answer_and_with_nothing_el
     assert same.fingerprint() == CARD.fingerprint()
     assert replace(CARD, same_place=0.5).fingerprint() != CARD.fingerprint()
     assert other.fingerprint() != CARD.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("version", "begins"),
+    [("1.0.0", "160d17e88d2b7fd2"), ("1.8.0", "bc70a05cac238ce3"), ("1.9.0", "1e7267edbb49f745")],
+)
+def test_older_cards_keep_their_fingerprints(version, begins):
+    """Cases hold features of the model with this fingerprint, to compare after-photos with."""
+    assert load_card(RELEASED_FOLDER / version).fingerprint().startswith(begins)

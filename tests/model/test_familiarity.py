@@ -71,6 +71,15 @@ def test_likeness_is_how_much_nearer_a_problem_is_than_all_else(features, likene
     assert near[0] == pytest.approx(nearness, abs=1e-6)
 
 
+def test_without_normal_photos_only_other_problems_speak_against_one():
+    like, near = replace(OF_EACH, normal=OF_EACH.normal[:0]).compare(np.float32([[4, 3, 0]]), labels=3)
+
+    assert like[0] == pytest.approx([0.25, 0, -0.15], abs=1e-6)
+    assert near[0] == pytest.approx([0.8, 0, 0.6], abs=1e-6)
+    alone = Prototypes(problems=np.float32([[1, 0]]), normal=np.zeros((0, 2), np.float32), shown=np.array([1]))
+    assert alone.compare(np.float32([[0, 2]]), labels=2)[0].tolist() == [[0, 1]]  # -1 is farther than anything is
+
+
 def test_likeness_needs_to_know_what_each_prototype_shows(folder):
     assert [given.tolist() for given in PROTOTYPES.compare(np.float32([[1, 0, 0]]), labels=3)] == [[[0, 0, 0]]] * 2
     card = load_card(folder)
@@ -169,9 +178,8 @@ def test_what_is_asked_is_taken_from_the_logit():
     worth = familiar.discount(scores, np.array([0.95, 0.7, 0.7, 0.7, 0.8]))
 
     assert worth == pytest.approx([0.9, 1 / (1 + np.exp(2)), 0, 1, 9 / (9 + np.e)])
-    assert replace(familiar, demand=None).discount(scores, np.array([0.95, 0.7, 0.7, 0.7, 0.9])).tolist() == [
-        *[0.9, 0, 0, 0, 0.9]
-    ]
+    refused = replace(familiar, demand=None).discount(scores, np.array([0.95, 0.7, 0.7, 0.7, 0.9]))
+    assert refused.tolist() == [0.9, 0, 0, 0, 0.9]
 
 
 def test_an_unfamiliar_photo_of_nothing_stays_nothing(folder):

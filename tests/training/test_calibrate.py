@@ -1,16 +1,18 @@
 """Calibration and thresholds: the rule in numbers."""
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 
+from datasets.manifest import LabelledPhoto
 from model.card import Familiar
 from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE, Prototypes
 from tests.colour_model import make_colour_model
 from training.calibrate import LEAST_SCALE, MOST_MISSED, choose_lower, choose_upper, discounted, fit_calibration
-from training.scoring import ScoredPhotos
+from training.scoring import ScoredPhotos, join_scored
 
 RNG = np.random.default_rng(11)
 
@@ -88,6 +90,16 @@ def test_few_photos_that_show_the_problem_lie_below_the_lower_threshold():
 
     assert 0 < (shown < lower).mean() <= MOST_MISSED
     assert choose_lower(np.ones(50), upper=0.9) == 0.45  # there is always room for doubt
+
+
+def test_photos_are_joined_with_their_features_unless_one_has_none():
+    photo = LabelledPhoto(file="a", path=None, labels=MappingProxyType({}), split="val", kind="graffiti")
+    one = ScoredPhotos(photos=(photo,), labels=np.ones((1, 5)), logits=np.zeros((1, 5)), features=np.ones((1, 3)))
+    none = ScoredPhotos(photos=(), labels=np.ones((0, 5)), logits=np.zeros((0, 5)), features=None)
+
+    assert join_scored(one, one).features.shape == (2, 3)
+    assert join_scored(one, none).features.shape == (1, 3)  # no street to set a photo into: nothing farther
+    assert join_scored(one, replace(one, features=None)).features is None
 
 
 def test_thresholds_are_set_on_what_scores_are_worth_as_served(tmp_path):
