@@ -37,7 +37,7 @@ _REASONS: Mapping[Reason, Mapping[Language, str]] = {
         "en": "The model in use does not know this problem; a person should look",
     },
     Reason.PHOTOS_UNUSABLE: {
-        "zh": "照片看不清，请按每张照片的提示重拍",
+        "zh": "凭照片无法判断，请按每张照片的提示重拍",
         "en": "The photos show too little; take them again as each photo's advice says",
     },
     Reason.OTHER_PLACE: {

@@ -21,7 +21,7 @@ const TEXTS = {
       review: () => "无法排除问题，请人工判断",
       no_problem: () => "五类问题均未见；其他不作判断",
     },
-    nothingSeen: "照片看不清，无法判断", retake: "重拍",
+    nothingSeen: "凭照片无法判断", retake: "重拍",
     advice: {
       too_dark: "太暗，请补光或换角度重拍",
       too_blurred: "太模糊，请持稳对焦后重拍",

@@ -88,7 +88,7 @@ def test_photos_that_show_too_little_are_to_be_taken_again(client, open_page, da
     page.wait_for_selector("#result h2")
 
     assert page.inner_text("#result h2") == "需人工查看"
-    assert page.inner_text("#result .verdict p") == "照片看不清，无法判断"
+    assert page.inner_text("#result .verdict p") == "凭照片无法判断"
     assert page.locator("#result > .advice").all_inner_texts() == ["太暗，请补光或换角度重拍"]
     assert page.locator(".per-photo li .photo-advice").all_inner_texts() == ["太暗，请补光或换角度重拍"] * 2
     assert page.inner_text("#again") == "重拍"
