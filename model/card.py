@@ -100,6 +100,7 @@ class ModelCard:
     resize_rule: str = RESIZE_RULE
     precision: Precision = "fp32"  # what is served unless the operator says otherwise
     same_place: float | None = None  # cosine of two photos' features from which they may show the same kind of place
+    same_scene: float | None = None  # from which they are two looks at one scene; None, before 1.11.0: as same_place
     familiar: Familiar | None = None  # needs prototypes.npz; None: every photo counts as familiar
     likeness: Mapping[str, float] = field(default_factory=dict)  # problem key → logits that one of likeness adds
     nearness: Mapping[str, float] = field(default_factory=dict)  # problem key → logits that one of nearness adds
@@ -123,8 +124,9 @@ class ModelCard:
             raise ValueError(f"resize_rule is {self.resize_rule!r}, this version prepares photos by {RESIZE_RULE!r}")
         if self.precision not in ("fp32", "int8"):
             raise ValueError(f"precision must be fp32 or int8, found {self.precision!r}")
-        if self.same_place is not None and not 0 < self.same_place <= 1:
-            raise ValueError(f"same_place must be a cosine above 0 and at most 1, or null, found {self.same_place}")
+        for name, least in (("same_place", self.same_place), ("same_scene", self.same_scene)):
+            if least is not None and not 0 < least <= 1:
+                raise ValueError(f"{name} must be a cosine above 0 and at most 1, or null, found {least}")
 
     def fingerprint(self) -> str:
         """Hex SHA-256 of all that decides an answer: the network, calibration, thresholds and input."""
@@ -135,6 +137,8 @@ class ModelCard:
         }
         if self.familiar is not None and self.familiar.demand is None:  # an older card
             del decisive["familiar"]["demand"]
+        if self.same_scene is None:  # an older card
+            del decisive["same_scene"]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,6 +1,6 @@
 """Several photos of one case → one decision.
 
-Photos that look like one place are taken for several looks at the same thing, and their mean is surer than any of
+Photos that look like one scene are taken for several looks at the same thing, and their mean is surer than any of
 them; of photos that do not, such as an overview and a close-up, each may show what the other does not, so the highest
 score counts. `python -m training evaluate` measures the rule on pairs of both kinds, `cases` in evaluation.json.
 """
@@ -19,7 +19,7 @@ def decide_case(photos: Sequence[Decision], card: ModelCard, features: Sequence[
     """What is said of a case with these photos.
 
     Each score is the highest over the photos, where every photo stands for the mean of the log-odds of all that look
-    like it (features with a cosine of at least `same_place`).
+    like it (features with a cosine of at least `same_scene`).
 
     Photos with an issue do not count, unless all have one; but what cannot be seen on them is not ruled out either, so
     a person should look where the others show no problem; likewise where one photo alone would show one.
@@ -48,9 +48,8 @@ def decide_case(photos: Sequence[Decision], card: ModelCard, features: Sequence[
 
 
 def _look_alike(one: Features | None, other: Features | None, card: ModelCard) -> bool:
-    if one is None or other is None or card.same_place is None:
-        return False
-    return cosine(one, other) >= card.same_place
+    least = card.same_scene or card.same_place
+    return one is not None and other is not None and least is not None and cosine(one, other) >= least
 
 
 def _mean(scores: Sequence[float]) -> float:

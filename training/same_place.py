@@ -1,9 +1,13 @@
-"""From which cosine of their features two photos may show the same place: what a check of after-photos rests on.
+"""From which cosine of their features two photos may show the same place, and from which they show one scene.
+
+A check of after-photos rests on the first; the second says which photos of a case are averaged (model/case.py). If as
+little were asked there, many an overview would take something away from its close-up (docs/experiments.md).
 
 The photos hold no place before and after the work, so two stand-ins are measured:
 
 - elsewhere: a photo that shows a problem and a normal photo of another origin (of the same one, where there is only
-  one). The threshold is the lowest cosine that at most MOST_ELSEWHERE of these pairs on the validation split reach.
+  one). The threshold is the lowest cosine that at most MOST_ELSEWHERE of these pairs on the validation split reach, of
+  one scene MOST_OTHER_SCENE.
 - alike: two photos that follow each other in one source, as a series of one street does. Many sources are no series,
   so the share of these that passes is the least to expect.
 
@@ -22,15 +26,16 @@ from training.metrics import proportion
 from training.scoring import ScoredPhotos
 
 MOST_ELSEWHERE = 0.05
+MOST_OTHER_SCENE = 0.01
 PARTNERS = 20  # normal photos drawn for each photo that shows a problem, to choose the threshold
 
 
-def choose_same_place(scored: ScoredPhotos, seed: int) -> float | None:
+def choose_same_place(scored: ScoredPhotos, seed: int, most_elsewhere: float = MOST_ELSEWHERE) -> float | None:
     """The threshold; None where the network shows no features, or there is no pair to choose it by."""
     pairs = _elsewhere(scored.photos, PARTNERS, seed)
     if scored.features is None or not pairs:
         return None
-    chosen = float(np.quantile(_cosines(scored.features, pairs), 1 - MOST_ELSEWHERE))
+    chosen = float(np.quantile(_cosines(scored.features, pairs), 1 - most_elsewhere))
     return round(min(max(chosen, 0.01), 1.0), 3)
 
 

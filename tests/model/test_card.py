@@ -44,6 +44,7 @@ def test_calibration_turns_logits_into_probabilities():
         pytest.param({"precision": "int4"}, "precision must be", id="a precision nobody wrote"),
         pytest.param({"same_place": 1.5}, "cosine above 0", id="no cosine"),
         pytest.param({"same_place": 0.0}, "cosine above 0", id="a cosine that everything passes"),
+        pytest.param({"same_scene": 0.0}, "same_scene must be a cosine above 0", id="the same for a scene"),
         pytest.param({"likeness": {"litter": 1.0}}, "weight of 0 or more", id="a weight of a label that is not there"),
         pytest.param({"likeness": {"graffiti": -1.0}}, "weight of 0 or more", id="a weight below zero"),
         pytest.param({"likeness": {"graffiti": float("nan")}}, "weight of 0 or more", id="a weight that is no number"),
@@ -105,12 +106,18 @@ def test_the_fingerprint_changes_with_what_decides_an_answer_and_with_nothing_el
 
     assert same.fingerprint() == CARD.fingerprint()
     assert replace(CARD, same_place=0.5).fingerprint() != CARD.fingerprint()
+    assert replace(CARD, same_scene=0.5).fingerprint() != CARD.fingerprint()
     assert other.fingerprint() != CARD.fingerprint()
 
 
 @pytest.mark.parametrize(
     ("version", "begins"),
-    [("1.0.0", "160d17e88d2b7fd2"), ("1.8.0", "bc70a05cac238ce3"), ("1.9.0", "1e7267edbb49f745")],
+    [
+        ("1.0.0", "160d17e88d2b7fd2"),
+        ("1.8.0", "bc70a05cac238ce3"),
+        ("1.9.0", "1e7267edbb49f745"),
+        ("1.10.0", "15d9efc27c60d80e"),
+    ],
 )
 def test_older_cards_keep_their_fingerprints(version, begins):
     """Cases hold features of the model with this fingerprint, to compare after-photos with."""

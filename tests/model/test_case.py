@@ -1,5 +1,7 @@
 """The rule for several photos: alike ones are averaged, of the others the highest score counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,15 @@ def test_looks_at_one_place_are_averaged():
 def test_of_several_places_the_highest_score_counts():
     assert decide_case([photo(0.8), photo(0.1)], CARD, [HERE, ELSEWHERE]).scores["graffiti"] == 0.8
     assert decide_case([photo(0.8), photo(0.1)], CARD).scores["graffiti"] == 0.8  # nobody knows whether they are alike
+
+
+@pytest.mark.parametrize(("same_scene", "score"), [(0.7, 2 / 3), (0.9, 0.8)])
+def test_photos_that_may_be_of_one_place_are_averaged_only_where_they_look_like_one_scene(same_scene, score):
+    card = replace(CARD, same_scene=same_scene)
+
+    case = decide_case([photo(0.8), photo(0.5)], card, [HERE, NEAR])  # a cosine of 0.8; one place from 0.5
+
+    assert case.scores["graffiti"] == pytest.approx(score, abs=1e-3)
 
 
 def test_an_overview_takes_nothing_away_from_two_close_ups():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datasets.manifest import LabelledPhoto
-from training.same_place import MOST_ELSEWHERE, choose_same_place, measure_same_place
+from training.same_place import MOST_ELSEWHERE, MOST_OTHER_SCENE, choose_same_place, measure_same_place
 from training.scoring import ScoredPhotos
 
 PHOTOS = 60
@@ -52,6 +52,12 @@ def test_few_pairs_of_different_places_reach_the_threshold():
     assert figures["elsewhere"]["passed"]["value"] <= 2 * MOST_ELSEWHERE + 1 / 30
     assert figures["alike"]["pairs"] == PHOTOS // 2
     assert figures["alike"]["passed"]["value"] == 1.0
+
+
+def test_of_one_scene_more_is_asked_than_of_one_place():
+    photos = scored(WALLS_AND_STREETS)
+
+    assert choose_same_place(photos, 17, MOST_OTHER_SCENE) > choose_same_place(photos, 17)
 
 
 def test_photos_of_one_origin_are_told_apart_too():
