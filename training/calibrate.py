@@ -4,13 +4,15 @@ Each photo counts as it is, and as much as it would be from farther away (farthe
 differ from those of the split most in that. Platt scaling turns logits into probabilities. Then, for each problem:
 
 - `upper`, from which a problem is found. What a threshold is worth is its F1 less FALSE_ALARM_WEIGHT times the share of
-  normal photos that would be called this problem, as the mean over resamples of the photos, so that no single photo
-  decides. It is the threshold that is worth most; where several are, the middle one. Of photos that look less familiar
-  more is asked (prototypes.py), here as when it is served.
+  normal photos that would be called this problem. Each resample of the photos has one that is worth most, where several
+  are the middle one; it is the mean of these, by their log-odds (bagging, Breiman 1996), so that neither a single photo
+  decides nor which of two is worth a thousandth more. Of photos that look less familiar more is asked (prototypes.py),
+  here as when it is served.
 - `lower`, from which a person should look: the highest score that leaves at most MOST_MISSED of the photos that show
   the problem below it, as they are, and no more than half of `upper`, so that there is always room for doubt.
 
-`same_place`, from which an after-photo may show the place of the report, is set beside them: see same_place.py.
+`same_place`, from which an after-photo may show the place of the report, and `same_scene`, from which two photos of a
+case are averaged, are set beside them: see same_place.py.
 """
 
 import logging
@@ -32,7 +34,7 @@ from training.errors import TrainingError
 from training.farther import DRAWS, score_farther
 from training.pages import draw_pages
 from training.prototypes import choose_familiar, choose_prototypes, weigh_likeness
-from training.same_place import choose_same_place
+from training.same_place import MOST_OTHER_SCENE, choose_same_place
 from training.scoring import ScoredPhotos, join_scored, score_split
 
 log = logging.getLogger(__name__)
@@ -73,8 +75,8 @@ def calibrate(
     manifest = replace(manifest, photos=kept)
     sure = replace(manifest, photos=without_weak(kept, weak))
     scored = score_split(network, sure, "val")
-    same_place = choose_same_place(scored, seed)
-    log.info("same place from a cosine of %s", same_place)
+    same_place, same_scene = choose_same_place(scored, seed), choose_same_place(scored, seed, MOST_OTHER_SCENE)
+    log.info("same place from a cosine of %s, same scene from %s", same_place, same_scene)
     likeness: dict[str, float] = {}
     nearness: dict[str, float] = {}
     familiar = None
@@ -95,7 +97,7 @@ def calibrate(
         with replacing(folder / PROTOTYPES_FILE) as temporary:
             prototypes.save(temporary)
         sha256[PROTOTYPES_FILE] = file_sha256(folder / PROTOTYPES_FILE)
-    card = replace(card, same_place=same_place, precision="fp32", quantization={}, sha256=sha256)
+    card = replace(card, same_place=same_place, same_scene=same_scene, precision="fp32", quantization={}, sha256=sha256)
     save_card(card, folder)
 
 
@@ -188,15 +190,15 @@ def choose_upper(
     rng = np.random.default_rng(seed)
     found = scores[:, None] >= CANDIDATES  # (photos, candidates)
     hits, wrong = found & (labels[:, None] == 1), found & (labels[:, None] == 0)
-    worth = np.zeros((RESAMPLES, len(CANDIDATES)))
+    cost = FALSE_ALARM_WEIGHT * np.average(found[normal], axis=0, weights=weights[normal]) if normal.any() else 0.0
+    chosen = np.zeros(RESAMPLES)
     for resample in range(RESAMPLES):
         times = rng.multinomial(len(labels), weights / weights.sum())
         counted_hits, counted_wrong = times @ hits, times @ wrong
-        worth[resample] = 2 * counted_hits / np.maximum(1, counted_hits + counted_wrong + times @ (labels == 1))
-    if normal.any():
-        worth -= FALSE_ALARM_WEIGHT * np.average(found[normal], axis=0, weights=weights[normal])
-    mean = worth.mean(axis=0)
-    return round(float(np.median(CANDIDATES[mean >= mean.max() - 1e-9])), 4)
+        worth = 2 * counted_hits / np.maximum(1, counted_hits + counted_wrong + times @ (labels == 1)) - cost
+        chosen[resample] = np.median(CANDIDATES[worth >= worth.max() - 1e-9])
+    odds = np.exp(np.log(chosen / (1 - chosen)).mean())
+    return round(float(odds / (1 + odds)), 4)
 
 
 def choose_lower(shown_scores: npt.NDArray[np.floating], upper: float) -> float:
