@@ -127,12 +127,10 @@ def _familiar_line(card: ModelCard) -> str:
         ", ".join(f"{label} {weight:.2f}" for label, weight in weights.items())
         for weights in (card.likeness, card.nearness)
     )
+    near = f", and the cosine with the nearest\nprototype of the problem itself times {nearness}" if nearness else ""
     added = f"""
 Scores also count how much nearer a photo's features are to a prototype of the problem than to those of normal photos
-and of other problems: to the network's logit that difference of cosines is added times {likeness}.
-"""
-    near = f"""
-So is the cosine with the nearest prototype of the problem itself, times {nearness}.
+and of other problems: to the network's logit that difference of cosines is added times {likeness}{near}.
 """
     person = "is left to a person even where a score is high"
     if card.familiar.demand is not None:
@@ -140,7 +138,7 @@ So is the cosine with the nearest prototype of the problem itself, times {nearne
             f"must score higher to be found, by {card.familiar.demand / 10:.2f} logits for each 0.1 of cosine that is "
             "missing, or is left to a person"
         )
-    return f"""{added if likeness else ""}{near if nearness else ""}
+    return f"""{added if likeness else ""}
 A photo whose features have a cosine below {card.familiar.problem:.3f} with every prototype of a problem {person};
 below {card.familiar.street:.3f} with every prototype it is not taken for a street.
 """

@@ -56,7 +56,7 @@ class FoundProblem(BaseModel):
     score: float = Field(
         ge=0,
         le=1,
-        description="Calibrated probability: of photos that look like one place their mean (of log-odds), of several "
+        description="Calibrated probability: of photos that look like one scene their mean (of log-odds), of several "
         "places the highest",
     )
     code: CodeAnswer | None = Field(description="null where the standard has none")

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from model.__main__ import main
-from model.card import NETWORK_FILE
+from model.card import NETWORK_FILE, load_card
 from model.classifier import RELEASED_FOLDER, current_release
 from model.problems import load_problems
 from tests.colour_model import draw_quarters
@@ -125,6 +125,7 @@ def test_inspect_checks_a_folder_and_shows_its_labels(capsys):
     out = capsys.readouterr().out
     assert "complete and unchanged" in out
     assert all(key in out for key in load_problems())
+    assert f"likeness times {load_card(current_release()).likeness['graffiti']:.2f}" in out
 
 
 def test_a_spoilt_model_is_one_sentence_and_no_traceback(spoilable_release, capsys):
