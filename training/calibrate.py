@@ -16,7 +16,8 @@ case are averaged, are set beside them: see same_place.py.
 """
 
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 
 from datasets.manifest import NO_ISSUE, read_manifest
 from datasets.weak import read_weak_labels, without_weak
-from model.card import Calibration, ModelCard, Threshold, file_sha256, save_card
+from model.card import Calibration, Doubt, ModelCard, Threshold, file_sha256, save_card
 from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE
 from model.files import replacing
@@ -40,6 +41,7 @@ from training.scoring import ScoredPhotos, join_scored, score_split
 log = logging.getLogger(__name__)
 
 FALSE_ALARM_WEIGHT = 4.0  # in F1: calling 1 % of the normal streets a problem must win 0.04 of it
+IN_DOUBT = (0.1, 0.9)  # what a problem scores at first sight where a photo is looked at closer
 MOST_MISSED = 0.02  # of the photos that show the problem
 LEAST_POSITIVES = 5  # fewer say nothing about a threshold
 LEAST_SCALE = 1e-3  # stands for: higher logits do not mean that more photos show it
@@ -68,7 +70,7 @@ def calibrate(
             WeakLabelsInvalid for what is read.
     """
     loaded = Classifier.load(folder, precision="fp32")  # quantize fits to the network in int8 as well
-    network = loaded.judged_by(replace(loaded.card, likeness={}, nearness={}), None)
+    network = loaded.judged_by(replace(loaded.card, likeness={}, nearness={}, doubt={}), None)
     manifest = read_manifest(manifest_path)
     weak = read_weak_labels(weak_labels, manifest) if weak_labels else ()
     kept = tuple(photo for photo in manifest.photos if not photo.origin.startswith(leave_out))
@@ -85,12 +87,10 @@ def calibrate(
         likeness, nearness = weigh_likeness(prototypes, scored, manifest.labels)
         familiar = choose_familiar(prototypes, scored)
         log.info("likeness: %s; nearness: %s; familiar: %s", likeness, nearness, familiar)
-    weighed = replace(loaded.card, likeness=likeness, nearness=nearness, familiar=familiar)
-    classifier = network.judged_by(weighed, prototypes)
-    if scored.features is not None:
-        added = [classifier.likeness(row[None]) for row in scored.features]  # row by row, as served
-        scored = replace(scored, logits=scored.logits + np.concatenate(added))
-    farther = score_farther(classifier, sure, seed)
+    weighed = replace(network.card, likeness=likeness, nearness=nearness, familiar=familiar)
+    doubt = choose_doubt(score_split(network.judged_by(weighed, prototypes), sure, "val"), manifest.labels)
+    classifier = network.judged_by(replace(weighed, doubt=doubt), prototypes)
+    scored, farther = score_split(classifier, sure, "val"), score_farther(classifier, sure, seed)
     card = fit_scores(classifier, scored, farther, f"{manifest_path}: split val", seed, partial=bool(leave_out))
     sha256 = {name: known for name, known in card.sha256.items() if name != PROTOTYPES_FILE}
     if prototypes is not None:
@@ -139,6 +139,21 @@ def fit_scores(
         thresholds[label] = Threshold(lower=lower, upper=upper)
         log.info("%s: %s, %s", label, calibration[label], thresholds[label])
     return replace(card, calibration=calibration, thresholds=thresholds)
+
+
+def choose_doubt(scored: ScoredPhotos, labels: Sequence[str]) -> dict[str, Doubt]:
+    """For each problem that some photo shows, the logits of IN_DOUBT by Platt scaling of these photos."""
+    doubt = {}
+    for column, label in enumerate(labels):
+        judged = ~np.isnan(scored.labels[:, column])
+        shown, logits = scored.labels[judged, column], scored.logits[judged, column]
+        if len(np.unique(shown)) < 2:
+            continue
+        first = fit_calibration(shown, logits, np.ones(len(shown)))
+        lower, upper = (round((math.log(p / (1 - p)) - first.offset) / first.scale, 4) for p in IN_DOUBT)
+        doubt[label] = Doubt(lower=lower, upper=upper)
+    log.info("looked at closer: %s", doubt)
+    return doubt
 
 
 def discounted(classifier: Classifier, scored: ScoredPhotos) -> Callable[[Scores], Scores]:

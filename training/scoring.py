@@ -88,7 +88,8 @@ def score_split(
             prepared = classifier.prepare(read(photo))
         except (OSError, PhotoError) as error:
             raise unreadable(photo, error) from error
-        return classifier.look(prepared.pixels[None])
+        logits, features = classifier.look(prepared.pixels[None])
+        return classifier.look_closer(prepared, logits[0])[None], features
 
     rows = for_each_photo(score, photos, "scoring")
     logits = [given for given, _ in rows]

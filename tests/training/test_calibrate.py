@@ -11,7 +11,16 @@ from model.card import Familiar
 from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE, Prototypes
 from tests.colour_model import make_colour_model
-from training.calibrate import LEAST_SCALE, MOST_MISSED, choose_lower, choose_upper, discounted, fit_calibration
+from training.calibrate import (
+    IN_DOUBT,
+    LEAST_SCALE,
+    MOST_MISSED,
+    choose_doubt,
+    choose_lower,
+    choose_upper,
+    discounted,
+    fit_calibration,
+)
 from training.scoring import ScoredPhotos, join_scored
 
 RNG = np.random.default_rng(11)
@@ -55,6 +64,20 @@ def test_a_problem_is_found_from_the_score_that_parts_it_best():
     scores = np.concatenate([RNG.uniform(0.6, 1.0, 200), RNG.uniform(0.0, 0.4, 200)])
 
     assert 0.40 <= choose_upper(labels, scores, labels == 0, np.ones(400), seed=1) <= 0.62
+
+
+def test_in_doubt_is_what_scores_neither_low_nor_high_by_the_first_look():
+    logits = RNG.normal(0, 3, 20_000)
+    labels = (RNG.random(20_000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))).astype(np.float32)
+    scored = ScoredPhotos(
+        photos=(), labels=np.stack([labels, np.zeros(20_000)], 1), logits=np.stack([logits] * 2, 1), features=None
+    )
+
+    doubt = choose_doubt(scored, ("graffiti", "never seen"))
+
+    assert list(doubt) == ["graffiti"]
+    ends = 0.5 * np.array([doubt["graffiti"].lower, doubt["graffiti"].upper]) - 1
+    assert 1 / (1 + np.exp(-ends)) == pytest.approx(IN_DOUBT, abs=0.02)
 
 
 def test_of_two_thresholds_worth_about_the_same_neither_is_taken():
