@@ -1,5 +1,8 @@
 """Scores that mean what they say, and thresholds for what is said; both from the validation split alone.
 
+First it is settled which photos are looked at closer when they are served (model/closer.py): those that some problem
+scores IN_DOUBT at first sight, by Platt scaling of first looks. All that follows is fitted to what is served.
+
 Each photo counts as it is, and as much as it would be from farther away (farther.py): places that nobody has seen
 differ from those of the split most in that. Platt scaling turns logits into probabilities. Then, for each problem:
 
