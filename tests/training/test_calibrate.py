@@ -66,7 +66,8 @@ def test_a_problem_is_found_from_the_score_that_parts_it_best():
     assert 0.40 <= choose_upper(labels, scores, labels == 0, np.ones(400), seed=1) <= 0.62
 
 
-def test_in_doubt_is_what_scores_neither_low_nor_high_by_the_first_look():
+def test_in_doubt_is_what_scores_neither_low_nor_high_by_the_first_look(monkeypatch):
+    monkeypatch.setattr("training.calibrate.IN_DOUBT", IN_DOUBT)
     logits = RNG.normal(0, 3, 20_000)
     labels = (RNG.random(20_000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))).astype(np.float32)
     scored = ScoredPhotos(
