@@ -1,18 +1,13 @@
 """Scores that mean what they say, and thresholds for what is said; both from the validation split alone.
 
-First it is settled which photos are looked at closer when they are served (model/closer.py): those that some problem
-scores IN_DOUBT at first sight, by Platt scaling of first looks. All that follows is fitted to what is served.
+First it is settled which photos are looked at closer when they are served (model/closer.py): those that a problem
+scores IN_DOUBT at first sight, by Platt scaling of first looks, if closer looks tell that problem better than the first
+alone by more than AS_GOOD (probe.py), as each takes as long as the first. All that follows is fitted to what is served.
 
 Each photo counts as it is, and as much as it would be from farther away (farther.py): places that nobody has seen
-differ from those of the split most in that. Platt scaling turns logits into probabilities. Then, for each problem:
-
-- `upper`, from which a problem is found. What a threshold is worth is its F1 less FALSE_ALARM_WEIGHT times the share of
-  normal photos that would be called this problem. Each resample of the photos has one that is worth most, where several
-  are the middle one; it is the mean of these, by their log-odds (bagging, Breiman 1996), so that neither a single photo
-  decides nor which of two is worth a thousandth more. Of photos that look less familiar more is asked (prototypes.py),
-  here as when it is served.
-- `lower`, from which a person should look: the highest score that leaves at most MOST_MISSED of the photos that show
-  the problem below it, as they are, and no more than half of `upper`, so that there is always room for doubt.
+differ from those of the split most in that. Platt scaling turns logits into probabilities, and thresholds are set on
+what these are worth as served, which is less for photos that look less familiar (prototypes.py); the lower ones on
+photos as they are. thresholds.py has the rule.
 
 `same_place`, from which an after-photo may show the place of the report, and `same_scene`, from which two photos of a
 case are averaged, are set beside them: see same_place.py.
@@ -20,7 +15,7 @@ case are averaged, are set beside them: see same_place.py.
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,21 +31,20 @@ from model.familiarity import PROTOTYPES_FILE
 from model.files import replacing
 from training.errors import TrainingError
 from training.farther import DRAWS, score_farther
+from training.metrics import average_precision
 from training.pages import draw_pages
+from training.probe import first_as_good
 from training.prototypes import choose_familiar, choose_prototypes, weigh_likeness
 from training.same_place import MOST_OTHER_SCENE, choose_same_place
 from training.scoring import ScoredPhotos, join_scored, score_split
+from training.thresholds import choose_lower, choose_upper
 
 log = logging.getLogger(__name__)
 
-FALSE_ALARM_WEIGHT = 4.0  # in F1: calling 1 % of the normal streets a problem must win 0.04 of it
 IN_DOUBT = (0.1, 0.9)  # what a problem scores at first sight where a photo is looked at closer
-MOST_MISSED = 0.02  # of the photos that show the problem
 LEAST_POSITIVES = 5  # fewer say nothing about a threshold
 LEAST_SCALE = 1e-3  # stands for: higher logits do not mean that more photos show it
-RESAMPLES = 200
 PROTOTYPE_PAGES = 160  # drawn to see what the network makes of them
-CANDIDATES = np.linspace(0.02, 0.98, 97)
 
 Scores = npt.NDArray[np.floating]
 
@@ -91,8 +85,11 @@ def calibrate(
         familiar = choose_familiar(prototypes, scored)
         log.info("likeness: %s; nearness: %s; familiar: %s", likeness, nearness, familiar)
     weighed = replace(network.card, likeness=likeness, nearness=nearness, familiar=familiar)
-    added = network.judged_by(weighed, prototypes).likeness(scored.features)
-    doubt = choose_doubt(replace(scored, logits=scored.logits + added), manifest.labels)
+    first = replace(scored, logits=scored.logits + network.judged_by(weighed, prototypes).likeness(scored.features))
+    bands = find_doubt(first, manifest.labels)
+    closer = score_split(network.judged_by(replace(weighed, doubt=bands), prototypes), sure, "val")
+    doubt = choose_doubt(first, closer, manifest.labels, bands)
+    log.info("looked at closer: %s", doubt)
     classifier = network.judged_by(replace(weighed, doubt=doubt), prototypes)
     scored, farther = score_split(classifier, sure, "val"), score_farther(classifier, sure, seed)
     card = fit_scores(classifier, scored, farther, f"{manifest_path}: split val", seed, partial=bool(leave_out))
@@ -145,7 +142,7 @@ def fit_scores(
     return replace(card, calibration=calibration, thresholds=thresholds)
 
 
-def choose_doubt(scored: ScoredPhotos, labels: Sequence[str]) -> dict[str, Doubt]:
+def find_doubt(scored: ScoredPhotos, labels: Sequence[str]) -> dict[str, Doubt]:
     """For each problem that some photo shows, the logits of IN_DOUBT by Platt scaling of these photos."""
     doubt = {}
     for column, label in enumerate(labels):
@@ -156,8 +153,26 @@ def choose_doubt(scored: ScoredPhotos, labels: Sequence[str]) -> dict[str, Doubt
         first = fit_calibration(shown, logits, np.ones(len(shown)))
         lower, upper = (round((math.log(p / (1 - p)) - first.offset) / first.scale, 4) for p in IN_DOUBT)
         doubt[label] = Doubt(lower=lower, upper=upper)
-    log.info("looked at closer: %s", doubt)
     return doubt
+
+
+def choose_doubt(
+    first: ScoredPhotos, closer: ScoredPhotos, labels: Sequence[str], bands: Mapping[str, Doubt]
+) -> dict[str, Doubt]:
+    """Those of the bands whose problem ranks the photos better where what is in its band is looked at closer.
+
+    Args:
+        first: photos as they score at first sight.
+        closer: the same photos, looked at closer if any of the bands holds them.
+    """
+    earned = {}
+    for label, band in bands.items():
+        column = labels.index(label)
+        shown, once, twice = first.labels[:, column], first.logits[:, column], closer.logits[:, column]
+        inside = (once >= band.lower) & (once < band.upper)
+        if first_as_good([average_precision(shown, logits) for logits in (once, np.where(inside, twice, once))]):
+            earned[label] = band
+    return earned
 
 
 def discounted(classifier: Classifier, scored: ScoredPhotos) -> Callable[[Scores], Scores]:
@@ -189,42 +204,3 @@ def fit_calibration(
     model = LogisticRegression(C=1e3).fit(logits[:, None], labels, sample_weight=weights)
     scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
     return Calibration(scale=round(max(scale, LEAST_SCALE), 6), offset=round(offset, 6))
-
-
-def choose_upper(
-    labels: npt.NDArray[np.floating],
-    scores: npt.NDArray[np.floating],
-    normal: npt.NDArray[np.bool_],
-    weights: npt.NDArray[np.floating],
-    seed: int,
-) -> float:
-    """From which score a problem is found, by the rule above.
-
-    Args:
-        labels: (photos,) 1 or 0.
-        scores: (photos,) calibrated.
-        normal: (photos,) which of them show no problem at all.
-        weights: (photos,) how much each counts.
-    """
-    rng = np.random.default_rng(seed)
-    found = scores[:, None] >= CANDIDATES  # (photos, candidates)
-    hits, wrong = found & (labels[:, None] == 1), found & (labels[:, None] == 0)
-    cost = FALSE_ALARM_WEIGHT * np.average(found[normal], axis=0, weights=weights[normal]) if normal.any() else 0.0
-    chosen = np.zeros(RESAMPLES)
-    for resample in range(RESAMPLES):
-        times = rng.multinomial(len(labels), weights / weights.sum())
-        counted_hits, counted_wrong = times @ hits, times @ wrong
-        worth = 2 * counted_hits / np.maximum(1, counted_hits + counted_wrong + times @ (labels == 1)) - cost
-        chosen[resample] = np.median(CANDIDATES[worth >= worth.max() - 1e-9])
-    odds = np.exp(np.log(chosen / (1 - chosen)).mean())
-    return round(float(odds / (1 + odds)), 4)
-
-
-def choose_lower(shown_scores: npt.NDArray[np.floating], upper: float) -> float:
-    """From which score a person should look, by the rule above.
-
-    Args:
-        shown_scores: (photos that show the problem,) calibrated.
-    """
-    lower = float(np.quantile(shown_scores, MOST_MISSED, method="lower"))
-    return round(min(lower, upper / 2), 4)

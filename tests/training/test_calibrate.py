@@ -7,18 +7,16 @@ import numpy as np
 import pytest
 
 from datasets.manifest import LabelledPhoto
-from model.card import Familiar
+from model.card import Doubt, Familiar
 from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE, Prototypes
 from tests.colour_model import make_colour_model
 from training.calibrate import (
     IN_DOUBT,
     LEAST_SCALE,
-    MOST_MISSED,
     choose_doubt,
-    choose_lower,
-    choose_upper,
     discounted,
+    find_doubt,
     fit_calibration,
 )
 from training.scoring import ScoredPhotos, join_scored
@@ -59,13 +57,6 @@ def test_what_counts_little_changes_little():
     assert scale > 20 * fit_calibration(backwards, np.tile(logits, 2), np.ones(400)).scale
 
 
-def test_a_problem_is_found_from_the_score_that_parts_it_best():
-    labels = np.repeat([1.0, 0.0], 200)
-    scores = np.concatenate([RNG.uniform(0.6, 1.0, 200), RNG.uniform(0.0, 0.4, 200)])
-
-    assert 0.40 <= choose_upper(labels, scores, labels == 0, np.ones(400), seed=1) <= 0.62
-
-
 def test_in_doubt_is_what_scores_neither_low_nor_high_by_the_first_look(monkeypatch):
     monkeypatch.setattr("training.calibrate.IN_DOUBT", IN_DOUBT)
     logits = RNG.normal(0, 3, 20_000)
@@ -74,55 +65,31 @@ def test_in_doubt_is_what_scores_neither_low_nor_high_by_the_first_look(monkeypa
         photos=(), labels=np.stack([labels, np.zeros(20_000)], 1), logits=np.stack([logits] * 2, 1), features=None
     )
 
-    doubt = choose_doubt(scored, ("graffiti", "never seen"))
+    doubt = find_doubt(scored, ("graffiti", "never seen"))
 
     assert list(doubt) == ["graffiti"]
     ends = 0.5 * np.array([doubt["graffiti"].lower, doubt["graffiti"].upper]) - 1
     assert 1 / (1 + np.exp(-ends)) == pytest.approx(IN_DOUBT, abs=0.02)
 
 
-def test_of_two_thresholds_worth_about_the_same_neither_is_taken():
-    shown, others = np.repeat([0.9, 0.4], [100, 10]), np.repeat([0.5, 0.1], [11, 200])
-    labels, scores = np.repeat([1.0, 0.0], [110, 211]), np.concatenate([shown, others])
+@pytest.mark.parametrize(
+    ("looks", "earned"),
+    [
+        pytest.param([-1.0, 1.0], ["graffiti"], id="they part what the first look did not"),
+        pytest.param([0.0, 0.0], [], id="they say nothing new"),
+        pytest.param([1.0, -1.0], [], id="they mislead"),
+    ],
+)
+def test_a_problem_gets_closer_looks_only_where_these_tell_it_better(looks, earned):
+    labels = np.float32([[0], [0], [0], [1], [1], [np.nan]])
+    first = np.float32([[-9], [0], [0.2], [0.1], [9], [0]])
+    closer = np.float32([[99], [looks[0]], [looks[0]], [looks[1]], [-99], [0]])  # what is clear stays as it was
+    scored = ScoredPhotos(photos=(), labels=labels, logits=first, features=None)
+    bands = {"graffiti": Doubt(lower=-2, upper=2)}
 
-    upper = choose_upper(labels, scores, np.zeros(321, dtype=bool), np.ones(321), seed=1)
+    doubt = choose_doubt(scored, replace(scored, logits=closer), ("graffiti",), bands)
 
-    assert 0.35 < upper < 0.6  # the middles of what parts either best are 0.25 and 0.7
-
-
-def test_false_alarms_hold_the_upper_threshold_up():
-    labels = np.repeat([1.0, 0.0, 0.0], 200)
-    scores = np.concatenate([RNG.uniform(0.3, 1.0, 200), RNG.uniform(0.0, 0.4, 200), RNG.uniform(0.0, 0.6, 200)])
-    normal = np.arange(600) >= 400
-
-    upper = choose_upper(labels, scores, normal, np.ones(600), seed=1)
-
-    without = choose_upper(labels, scores, np.zeros(600, dtype=bool), np.ones(600), seed=1)
-    assert upper > without
-    assert (scores[normal] >= upper).mean() < 0.5 * (scores[normal] >= without).mean()
-
-
-def test_photos_that_count_more_move_the_upper_threshold():
-    labels = np.tile(np.repeat([1.0, 0.0], 200), 2)
-    near, far = RNG.uniform(0.7, 1.0, 200), RNG.uniform(0.3, 0.6, 200)
-    scores = np.concatenate([near, RNG.uniform(0.0, 0.65, 200), far, RNG.uniform(0.0, 0.25, 200)])
-    is_far = np.arange(800) >= 400
-
-    little, much = (
-        choose_upper(labels, scores, np.zeros(800, dtype=bool), np.where(is_far, weight, 1.0), seed=1)
-        for weight in (0.01, 10.0)
-    )
-
-    assert much < 0.4 < little
-
-
-def test_few_photos_that_show_the_problem_lie_below_the_lower_threshold():
-    shown = RNG.beta(4, 2, 500)
-
-    lower = choose_lower(shown, upper=0.9)
-
-    assert 0 < (shown < lower).mean() <= MOST_MISSED
-    assert choose_lower(np.ones(50), upper=0.9) == 0.45  # there is always room for doubt
+    assert list(doubt) == earned
 
 
 def test_photos_are_joined_with_their_features_unless_one_has_none():
