@@ -5,15 +5,18 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from datasets.manifest import LabelledPhoto
+from datasets.manifest import NO_ISSUE, LabelledPhoto, Manifest, write_manifest
 from model.card import Doubt, Familiar
 from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE, Prototypes
-from tests.colour_model import make_colour_model
+from tests.colour_model import LABELS, draw_quarters, make_colour_model
+from tests.model.test_classifier import encode
 from training.calibrate import (
     IN_DOUBT,
     LEAST_SCALE,
+    calibrate,
     choose_doubt,
     discounted,
     find_doubt,
@@ -116,3 +119,26 @@ def test_thresholds_are_set_on_what_scores_are_worth_as_served(tmp_path):
     familiar, less = discounted(judged, seen)(np.array([0.8, 0.8]))
     assert familiar == pytest.approx(0.8)
     assert less == pytest.approx(1 / (1 + 0.25 * np.exp(10 * (0.9 - 0.7071))), abs=1e-3)
+
+
+def test_where_closer_looks_part_what_the_first_does_not_they_are_taken_and_served(tmp_path, monkeypatch):
+    """A quarter of red and a photo of pale red score the same at first sight; close by only the quarter is red."""
+    monkeypatch.setattr("training.calibrate.IN_DOUBT", IN_DOUBT)
+    folder = make_colour_model(tmp_path / "model")
+    quarters, pale = [draw_quarters(colours) for colours in ("rggg", "grgg")], Image.new("RGB", (160, 120), "#c18080")
+    drawn = {"road_damage": [*quarters, draw_quarters("rrrr")], NO_ISSUE: [pale, draw_quarters("gggg")]}
+    photos = []
+    for kind, pictures in drawn.items():
+        for number, picture in enumerate(pictures * 6):
+            path = tmp_path / f"{kind}-{number}.png"
+            picture.save(path)
+            labels = {label: label == kind for label in LABELS}
+            photos.append(LabelledPhoto(file=path.name, path=path, labels=labels, split="val", kind=kind))
+    manifest = Manifest(path=tmp_path / "manifest.csv", labels=LABELS, photos=tuple(photos))
+
+    calibrate(folder, write_manifest(manifest, manifest.path), leave_out=("other problems",))
+
+    classifier = Classifier.load(folder)
+    quarter, uniform = classifier.classify([encode(quarters[0]), encode(pale)])
+    assert list(classifier.card.doubt) == ["road_damage"]
+    assert (quarter.decision.problems, uniform.decision.problems) == (("road_damage",), ())
