@@ -1,5 +1,4 @@
-"""What a photo costs on one thread, of several models in turns: the network alone, what a closer look adds where it is
-in doubt, and a whole 12-megapixel JPEG, which has that in it if the model is in doubt about this drawn one.
+"""What a photo costs on one thread, of several models in turns: the network alone, and a whole 12-megapixel JPEG.
 
     python -m benchmarks.network model/released/1.3.0 model/released/1.4.0 [--turns 40]
 
@@ -18,7 +17,6 @@ import numpy as np
 from benchmarks.photos import SIZES, make_photos
 from model.card import QUANTIZED_FILE, Precision
 from model.classifier import Classifier
-from model.closer import cut_parts
 
 _WARM_UP = 3
 
@@ -35,24 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folders = [folder for folder in given.models if precision == "fp32" or (folder / QUANTIZED_FILE).is_file()]
         asked = [_questions(Classifier.load(folder, precision=precision), photo) for folder in folders]
         times = _take_turns(asked, given.turns)
-        for folder, network, closer, whole in zip(folders, times[::3], times[1::3], times[2::3], strict=True):
+        for folder, network, whole in zip(folders, times[::2], times[1::2], strict=True):
             print(
                 f"{folder.name} {precision}: network {_middle(network)}, {_ratio(network, times[0])}; "
-                f"a closer look {_middle(closer)}, {_ratio(closer, times[0])} more; "
-                f"12 MP photo {_middle(whole)}, {_ratio(whole, times[2])}",
+                f"12 MP photo {_middle(whole)}, {_ratio(whole, times[1])}",
                 flush=True,
             )
     return 0
 
 
-def _questions(classifier: Classifier, photo: bytes) -> tuple[Callable[[], object], ...]:
-    """The network on pixels that are there already, on parts that are cut first, and a whole photo from its file on."""
-    prepared = classifier.prepare(photo)
-    return (
-        lambda: classifier.logits(prepared.pixels[None]),
-        lambda: classifier.logits(cut_parts(prepared)),
-        lambda: classifier.classify([photo]),
-    )
+def _questions(classifier: Classifier, photo: bytes) -> tuple[Callable[[], object], Callable[[], object]]:
+    """The network on pixels that are there already, and a whole photo from its file on."""
+    pixels = classifier.prepare(photo).pixels[None]
+    return (lambda: classifier.logits(pixels)), (lambda: classifier.classify([photo]))
 
 
 def _take_turns(asked: Sequence[tuple[Callable[[], object], ...]], turns: int) -> list[list[float]]:

@@ -148,8 +148,6 @@ def _inspect(chosen: argparse.Namespace) -> int:
         line = f"  {label:<18} found from {threshold.upper:.3f}, to a person from {threshold.lower:.3f}"
         for name, weights in (("likeness", card.likeness), ("nearness", card.nearness)):
             line += f", {name} times {weights[label]:.2f}" if label in weights else ""
-        if (band := card.doubt.get(label)) is not None:
-            line += f", looked at closer from logit {band.lower:.2f} to {band.upper:.2f}"
         print(line + (f", F1 {figures['f1']['value']:.3f}" if figures else ""))
     for name, value in card.data.items():
         print(f"{name}: {json.dumps(value, ensure_ascii=False)}")

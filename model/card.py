@@ -58,18 +58,6 @@ class Calibration:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doubt:
-    """Logits of the first look from `lower` up to `upper` leave a problem in doubt: the photo is looked at closer."""
-
-    lower: float
-    upper: float
-
-    def __post_init__(self) -> None:
-        if not -math.inf < self.lower <= self.upper < math.inf:
-            raise ValueError(f"need finite logits, lower <= upper, found lower {self.lower}, upper {self.upper}")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Familiar:
     """From which cosine with the nearest prototype a photo is like those the model learned from."""
 
@@ -116,7 +104,6 @@ class ModelCard:
     familiar: Familiar | None = None  # needs prototypes.npz; None: every photo counts as familiar
     likeness: Mapping[str, float] = field(default_factory=dict)  # problem key → logits that one of likeness adds
     nearness: Mapping[str, float] = field(default_factory=dict)  # problem key → logits that one of nearness adds
-    doubt: Mapping[str, Doubt] = field(default_factory=dict)  # problem key → when it is looked at closer: closer.py
     quantization: Mapping[str, Any] = field(default_factory=dict)  # figures that decided the precision
     data: Mapping[str, Any] = field(default_factory=dict)  # fingerprint of the photos it learned from
     evaluation: Mapping[str, Any] = field(default_factory=dict)  # figures measured on photos it never saw
@@ -131,8 +118,6 @@ class ModelCard:
         for name, weights in (("likeness", self.likeness), ("nearness", self.nearness)):
             if not (set(weights) <= set(self.labels) and all(0 <= weight < math.inf for weight in weights.values())):
                 raise ValueError(f"{name} needs a weight of 0 or more for labels, found {dict(weights)}")
-        if not set(self.doubt) <= set(self.labels):
-            raise ValueError(f"doubt is for {sorted(self.doubt)}, the labels are {sorted(self.labels)}")
         if self.input_side < 32:
             raise ValueError(f"input_side must be at least 32 pixels, found {self.input_side}")
         if self.resize_rule != RESIZE_RULE:
@@ -179,7 +164,6 @@ def load_card(folder: Path) -> ModelCard:
         content["labels"] = tuple(content["labels"])
         content["thresholds"] = {key: Threshold(**value) for key, value in content["thresholds"].items()}
         content["calibration"] = {key: Calibration(**value) for key, value in content["calibration"].items()}
-        content["doubt"] = {key: Doubt(**value) for key, value in content.get("doubt", {}).items()}
         if content.get("familiar") is not None:
             content["familiar"] = Familiar(**content["familiar"])
         return ModelCard(**content)

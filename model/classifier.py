@@ -11,7 +11,6 @@ import numpy.typing as npt
 import onnxruntime
 
 from model.card import NETWORK_FILE, QUANTIZED_FILE, ModelCard, Precision, check_files, load_card
-from model.closer import combine, cut_parts, in_doubt
 from model.decision import Decision, decide
 from model.errors import CardInvalid, LabelMismatch
 from model.familiarity import PROTOTYPES_FILE, Prototypes
@@ -155,15 +154,6 @@ class Classifier:
         seen = self._run(pixels, LOGITS_OUTPUT, FEATURES_OUTPUT)
         return seen[LOGITS_OUTPUT], seen.get(FEATURES_OUTPUT)
 
-    def look_closer(self, photo: PreparedPhoto, logits: Floats) -> Floats:
-        """(labels,) logits of a photo at first sight → what all looks at it give together, the same shape.
-
-        The same logits where they leave no problem in doubt, see closer.py.
-        """
-        if not in_doubt(logits, self.card.labels, self.card.doubt):
-            return logits
-        return combine(np.concatenate([logits[None], self.logits(cut_parts(photo))]))
-
     def likeness(self, features: Floats | None) -> Floats:
         """(photos, 1280) float32 features → what is added to the network's logits, (photos, labels) float32.
 
@@ -233,15 +223,10 @@ class Classifier:
         decoded = time.perf_counter()
         wanted = [LOGITS_OUTPUT, FEATURES_OUTPUT, *([EVIDENCE_OUTPUT] if evidence else [])]
         seen = self._run(prepared.pixels[None], *wanted)
-        first = seen[LOGITS_OUTPUT][0]
+        scores = self.calibrate(seen[LOGITS_OUTPUT])[0]
         features = seen[FEATURES_OUTPUT][0] if FEATURES_OUTPUT in seen else None
-        issues = find_issues(prepared.pixels)
-        logits = first if issues else self.look_closer(prepared, first)
-        scores = self.calibrate(logits[None])[0]
-        issues = issues or self._find_strangeness(scores, features)
         cells = seen.get(EVIDENCE_OUTPUT)
-        if cells is not None:
-            cells = cells + (logits - first)[:, None, None]  # so that their mean stays what the photo scores
+        issues = find_issues(prepared.pixels) or self._find_strangeness(scores, features)
         return ClassifiedPhoto(
             decision=self.decide(scores, issues),
             width=prepared.width,

@@ -8,7 +8,7 @@ network that could give its source away.
 """
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -56,8 +56,6 @@ class PreparedPhoto:
     """(3, side, side) uint8, RGB, 0-255."""
     width: int
     height: int
-    upright: Image.Image = field(repr=False, compare=False)
-    """What `pixels` was made from: at least 2.5 times as long and wide, or as large as the photo is."""
 
 
 def prepare_photo(data: bytes, side: int) -> PreparedPhoto:
@@ -69,30 +67,16 @@ def prepare_photo(data: bytes, side: int) -> PreparedPhoto:
     image = _open_checked(data)
     width, height = _upright_dimensions(image)
     upright = _decode_upright(image, side)
-    squashed = upright if upright.size == (side, side) else upright.resize((side, side), Image.Resampling.BILINEAR)
-    return PreparedPhoto(pixels=_channels_first(squashed), width=width, height=height, upright=upright)
-
-
-def cut_part(photo: PreparedPhoto, box: tuple[float, float, float, float]) -> npt.NDArray[np.uint8]:
-    """(3, side, side) uint8 of a part of a prepared photo.
-
-    Args:
-        box: left, top, right and bottom in parts of the photo's sides, 0-1.
-    """
-    width, height = photo.upright.size
-    left, top, right, bottom = box
-    pixels = (left * width, top * height, right * width, bottom * height)
-    side = photo.pixels.shape[-1]
-    return _channels_first(photo.upright.resize((side, side), Image.Resampling.BILINEAR, box=pixels))
-
-
-def _channels_first(image: Image.Image) -> npt.NDArray[np.uint8]:
-    return np.ascontiguousarray(np.asarray(image, dtype=np.uint8).transpose(2, 0, 1))
+    if upright.size != (side, side):
+        upright = upright.resize((side, side), Image.Resampling.BILINEAR)
+    pixels = np.ascontiguousarray(np.asarray(upright, dtype=np.uint8).transpose(2, 0, 1))
+    return PreparedPhoto(pixels=pixels, width=width, height=height)
 
 
 def shrink(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     """(3, larger, larger) uint8 of a prepared photo → (3, side, side) uint8: a second resize instead of a decoding."""
-    return _channels_first(Image.fromarray(pixels.transpose(1, 2, 0)).resize((side, side), Image.Resampling.BILINEAR))
+    image = Image.fromarray(pixels.transpose(1, 2, 0)).resize((side, side), Image.Resampling.BILINEAR)
+    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
 def brightness(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:

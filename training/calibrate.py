@@ -1,9 +1,5 @@
 """Scores that mean what they say, and thresholds for what is said; both from the validation split alone.
 
-First it is settled which photos are looked at closer when they are served (model/closer.py): those that a problem
-scores IN_DOUBT at first sight, by Platt scaling of first looks, if closer looks tell that problem better than the first
-alone by more than AS_GOOD (probe.py), as each takes as long as the first. All that follows is fitted to what is served.
-
 Each photo counts as it is, and as much as it would be from farther away (farther.py): places that nobody has seen
 differ from those of the split most in that. Platt scaling turns logits into probabilities, and thresholds are set on
 what these are worth as served, which is less for photos that look less familiar (prototypes.py); the lower ones on
@@ -14,8 +10,7 @@ case are averaged, are set beside them: see same_place.py.
 """
 
 import logging
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,15 +20,13 @@ from sklearn.linear_model import LogisticRegression
 
 from datasets.manifest import NO_ISSUE, read_manifest
 from datasets.weak import read_weak_labels, without_weak
-from model.card import Calibration, Doubt, ModelCard, Threshold, file_sha256, save_card
+from model.card import Calibration, ModelCard, Threshold, file_sha256, save_card
 from model.classifier import Classifier
 from model.familiarity import PROTOTYPES_FILE
 from model.files import replacing
 from training.errors import TrainingError
 from training.farther import DRAWS, score_farther
-from training.metrics import average_precision
 from training.pages import draw_pages
-from training.probe import first_as_good
 from training.prototypes import choose_familiar, choose_prototypes, weigh_likeness
 from training.same_place import MOST_OTHER_SCENE, choose_same_place
 from training.scoring import ScoredPhotos, join_scored, score_split
@@ -41,7 +34,6 @@ from training.thresholds import choose_lower, choose_upper
 
 log = logging.getLogger(__name__)
 
-IN_DOUBT = (0.1, 0.9)  # what a problem scores at first sight where a photo is looked at closer
 LEAST_POSITIVES = 5  # fewer say nothing about a threshold
 LEAST_SCALE = 1e-3  # stands for: higher logits do not mean that more photos show it
 PROTOTYPE_PAGES = 160  # drawn to see what the network makes of them
@@ -67,7 +59,7 @@ def calibrate(
             WeakLabelsInvalid for what is read.
     """
     loaded = Classifier.load(folder, precision="fp32")  # quantize fits to the network in int8 as well
-    network = loaded.judged_by(replace(loaded.card, likeness={}, nearness={}, doubt={}), None)
+    network = loaded.judged_by(replace(loaded.card, likeness={}, nearness={}), None)
     manifest = read_manifest(manifest_path)
     weak = read_weak_labels(weak_labels, manifest) if weak_labels else ()
     kept = tuple(photo for photo in manifest.photos if not photo.origin.startswith(leave_out))
@@ -84,14 +76,12 @@ def calibrate(
         likeness, nearness = weigh_likeness(prototypes, scored, manifest.labels)
         familiar = choose_familiar(prototypes, scored)
         log.info("likeness: %s; nearness: %s; familiar: %s", likeness, nearness, familiar)
-    weighed = replace(network.card, likeness=likeness, nearness=nearness, familiar=familiar)
-    first = replace(scored, logits=scored.logits + network.judged_by(weighed, prototypes).likeness(scored.features))
-    bands = find_doubt(first, manifest.labels)
-    closer = score_split(network.judged_by(replace(weighed, doubt=bands), prototypes), sure, "val")
-    doubt = choose_doubt(first, closer, manifest.labels, bands)
-    log.info("looked at closer: %s", doubt)
-    classifier = network.judged_by(replace(weighed, doubt=doubt), prototypes)
-    scored, farther = score_split(classifier, sure, "val"), score_farther(classifier, sure, seed)
+    weighed = replace(loaded.card, likeness=likeness, nearness=nearness, familiar=familiar)
+    classifier = network.judged_by(weighed, prototypes)
+    if scored.features is not None:
+        added = [classifier.likeness(row[None]) for row in scored.features]  # row by row, as served
+        scored = replace(scored, logits=scored.logits + np.concatenate(added))
+    farther = score_farther(classifier, sure, seed)
     card = fit_scores(classifier, scored, farther, f"{manifest_path}: split val", seed, partial=bool(leave_out))
     sha256 = {name: known for name, known in card.sha256.items() if name != PROTOTYPES_FILE}
     if prototypes is not None:
@@ -140,39 +130,6 @@ def fit_scores(
         thresholds[label] = Threshold(lower=lower, upper=upper)
         log.info("%s: %s, %s", label, calibration[label], thresholds[label])
     return replace(card, calibration=calibration, thresholds=thresholds)
-
-
-def find_doubt(scored: ScoredPhotos, labels: Sequence[str]) -> dict[str, Doubt]:
-    """For each problem that some photo shows, the logits of IN_DOUBT by Platt scaling of these photos."""
-    doubt = {}
-    for column, label in enumerate(labels):
-        judged = ~np.isnan(scored.labels[:, column])
-        shown, logits = scored.labels[judged, column], scored.logits[judged, column]
-        if len(np.unique(shown)) < 2:
-            continue
-        first = fit_calibration(shown, logits, np.ones(len(shown)))
-        lower, upper = (round((math.log(p / (1 - p)) - first.offset) / first.scale, 4) for p in IN_DOUBT)
-        doubt[label] = Doubt(lower=lower, upper=upper)
-    return doubt
-
-
-def choose_doubt(
-    first: ScoredPhotos, closer: ScoredPhotos, labels: Sequence[str], bands: Mapping[str, Doubt]
-) -> dict[str, Doubt]:
-    """Those of the bands whose problem ranks the photos better where what is in its band is looked at closer.
-
-    Args:
-        first: photos as they score at first sight.
-        closer: the same photos, looked at closer if any of the bands holds them.
-    """
-    earned = {}
-    for label, band in bands.items():
-        column = labels.index(label)
-        shown, once, twice = first.labels[:, column], first.logits[:, column], closer.logits[:, column]
-        inside = (once >= band.lower) & (once < band.upper)
-        if first_as_good([average_precision(shown, logits) for logits in (once, np.where(inside, twice, once))]):
-            earned[label] = band
-    return earned
 
 
 def discounted(classifier: Classifier, scored: ScoredPhotos) -> Callable[[Scores], Scores]:

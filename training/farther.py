@@ -18,7 +18,7 @@ from model.preprocessing import read_photo
 from training.retakes import encode_exactly
 from training.scoring import ScoredPhotos, join_scored, score_split, unreadable
 
-DRAWS = 4  # streets that each photo is set into: with two, thresholds that hang on few photos are a matter of luck
+DRAWS = 8  # streets that each photo is set into: with two, thresholds that hang on few photos are a matter of luck
 SHARE = (0.3, 0.85)  # of the sides of the street that a photo takes up; drawn evenly
 STRETCH = (0.7, 1.43)  # of its height against its width
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from model.card import ModelCard
-from model.closer import PLACES, SHARE
 from model.problems import load_problems
 from training.report import PLOT_FILE
 from training.tables import (
@@ -48,7 +47,7 @@ photos. What each problem means, and where two meet, is written in `model/proble
 ## What is said from which score
 
 {_markdown(_threshold_table(card))}
-{_familiar_line(card)}{_doubt_line(card)}
+{_familiar_line(card)}
 ## Where it is wrong
 
 {_markdown(mistake_table(evaluation["mistakes"]))}
@@ -119,17 +118,6 @@ def _threshold_table(card: ModelCard) -> Table:
         limits = card.thresholds[label]
         rows.append([f"{problems[label].name_zh} `{label}`", f"{limits.lower:.3f}", f"{limits.upper:.3f}"])
     return rows
-
-
-def _doubt_line(card: ModelCard) -> str:
-    if not card.doubt:
-        return ""
-    each = ", ".join(f"{label} {band.lower:.2f} to {band.upper:.2f}" for label, band in card.doubt.items())
-    return f"""
-A photo is in doubt where the logit of a problem, likeness included, is at first sight: {each}.
-It is looked at part by part as well then, its four corners and its middle, {SHARE} of the sides each, and scores the
-mean odds of the {len(PLACES) + 1} looks.
-"""
 
 
 def _familiar_line(card: ModelCard) -> str:

@@ -88,8 +88,7 @@ def score_split(
             prepared = classifier.prepare(read(photo))
         except (OSError, PhotoError) as error:
             raise unreadable(photo, error) from error
-        logits, features = classifier.look(prepared.pixels[None])
-        return classifier.look_closer(prepared, logits[0])[None], features
+        return classifier.look(prepared.pixels[None])
 
     rows = for_each_photo(score, photos, "scoring")
     logits = [given for given, _ in rows]

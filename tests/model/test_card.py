@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.card import CARD_FILE, Calibration, Doubt, ModelCard, Threshold, load_card, save_card
+from model.card import CARD_FILE, Calibration, ModelCard, Threshold, load_card, save_card
 from model.classifier import RELEASED_FOLDER
 from model.errors import CardInvalid, ReleaseFileMissing
 
@@ -23,10 +23,9 @@ CARD = ModelCard(
 
 
 def test_a_card_comes_back_as_it_was_saved(tmp_path):
-    card = replace(CARD, doubt={"graffiti": Doubt(lower=-1.5, upper=2)})
-    save_card(card, tmp_path)
+    save_card(CARD, tmp_path)
 
-    assert load_card(tmp_path) == card
+    assert load_card(tmp_path) == CARD
     assert [path.name for path in tmp_path.iterdir()] == [CARD_FILE]
 
 
@@ -45,7 +44,6 @@ def test_calibration_turns_logits_into_probabilities():
         pytest.param({"precision": "int4"}, "precision must be", id="a precision nobody wrote"),
         pytest.param({"same_place": 1.5}, "cosine above 0", id="no cosine"),
         pytest.param({"same_place": 0.0}, "cosine above 0", id="a cosine that everything passes"),
-        pytest.param({"doubt": {"noise": Doubt(lower=0, upper=1)}}, "doubt is for", id="in doubt about no label"),
         pytest.param({"same_scene": 0.0}, "same_scene must be a cosine above 0", id="the same for a scene"),
         pytest.param({"likeness": {"litter": 1.0}}, "weight of 0 or more", id="a weight of a label that is not there"),
         pytest.param({"likeness": {"graffiti": -1.0}}, "weight of 0 or more", id="a weight below zero"),
@@ -109,13 +107,7 @@ def test_the_fingerprint_changes_with_what_decides_an_answer_and_with_nothing_el
     assert same.fingerprint() == CARD.fingerprint()
     assert replace(CARD, same_place=0.5).fingerprint() != CARD.fingerprint()
     assert replace(CARD, same_scene=0.5).fingerprint() != CARD.fingerprint()
-    assert replace(CARD, doubt={"graffiti": Doubt(lower=-1, upper=1)}).fingerprint() != CARD.fingerprint()
     assert other.fingerprint() != CARD.fingerprint()
-
-
-def test_a_band_of_doubt_has_two_ends_in_order():
-    with pytest.raises(ValueError, match="lower <= upper"):
-        Doubt(lower=1, upper=0)
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,6 @@ def test_inspect_checks_a_folder_and_shows_its_labels(capsys):
     assert "complete and unchanged" in out
     assert all(key in out for key in load_problems())
     assert f"likeness times {load_card(current_release()).likeness['graffiti']:.2f}" in out
-    band = load_card(current_release()).doubt["overflowing_bin"]
-    assert f"looked at closer from logit {band.lower:.2f} to {band.upper:.2f}" in out
 
 
 def test_a_spoilt_model_is_one_sentence_and_no_traceback(spoilable_release, capsys):

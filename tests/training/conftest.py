@@ -6,14 +6,6 @@ from datasets.drawn import draw_set
 from training.config import Stage, TrainingConfig
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_doubt():
-    """A network trained for seconds is in doubt about everything, and six looks at each photo would double the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.calibrate.IN_DOUBT", (0.5, 0.5))
-        yield
-
-
 @pytest.fixture(scope="session")
 def drawn_manifest(tmp_path_factory):
     return draw_set(tmp_path_factory.mktemp("drawn"), photos_per_kind=36, seed=5)

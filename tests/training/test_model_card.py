@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from model.card import Doubt, load_card
+from model.card import load_card
 from model.classifier import current_release
 from training.model_card import write_model_card
 
@@ -31,14 +31,6 @@ def test_how_the_last_layer_was_fitted_is_said_of_the_runs_that_left_places_out(
     text = write_model_card(replace(card, evaluation=dict(card.evaluation) | {"left_out": left_out}))
 
     assert said in text
-
-
-def test_which_photos_are_looked_at_closer_is_said(card):
-    text = write_model_card(replace(card, doubt={"graffiti": Doubt(lower=-1.5, upper=2)}))
-
-    assert "is at first sight: graffiti -1.50 to 2.00." in text
-    assert "mean odds of the 6 looks" in text
-    assert "looked at part by part" not in write_model_card(replace(card, doubt={}))
 
 
 def test_the_calibration_error_on_places_left_out_is_said(card):
