@@ -63,7 +63,7 @@ def fit_last_layer(
     for column in range(labels.shape[1]):
         judged = ~np.isnan(labels[:, column])
         fitted = [_regress(standard[judged], labels[judged, column], strength) for strength in strengths]
-        place = first_as_good([average_precision(truth[:, column], tested @ weight + bias) for weight, bias in fitted])
+        place = lowest_as_good([average_precision(truth[:, column], tested @ weight + bias) for weight, bias in fitted])
         weight, bias = fitted[place]
         with torch.no_grad():
             layer.weight[column] = torch.from_numpy(weight / deviation)
@@ -72,7 +72,7 @@ def fit_last_layer(
     return tuple(taken)
 
 
-def first_as_good(precisions: Sequence[float]) -> int:
+def lowest_as_good(precisions: Sequence[float]) -> int:
     """The first whose average precision is within AS_GOOD of the best; 0 where nothing could be measured."""
     good = np.asarray(precisions) >= np.nanmax([0, *precisions]) - AS_GOOD
     return int(good.argmax())

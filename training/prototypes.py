@@ -16,8 +16,6 @@ from sklearn.exceptions import ConvergenceWarning
 from datasets.manifest import NO_ISSUE
 from model.card import Familiar
 from model.familiarity import UNSURE, Prototypes
-from training.metrics import average_precision
-from training.probe import first_as_good
 from training.scoring import ScoredPhotos
 
 PER_PROBLEM = 32  # prototypes; docs/experiments.md has what 8 to 256, and all photos, give
@@ -26,9 +24,7 @@ OF_PAGES = 16
 LESS_FAMILIAR = 0.1
 DEMAND = 0.5  # logits for each standard deviation of cosine that is missing
 MOST_FOREIGN = 0.002
-ADDED_SHARES = (0.5, 0.25, 0.125, 0.0)
-"""Of the spread of a problem's logits. A larger one ranks places never seen better; each problem takes the first that
-ranks its validation photos almost as well as any, because a full bin and an overflowing one look much alike."""
+ADDED_SHARE = 0.5  # of the spread of a problem's logits; more gives up known places for new ones
 NEARNESS = 1.0  # beside one of likeness; docs/experiments.md has what 0 to 2 give
 
 Features = npt.NDArray[np.float32]
@@ -64,20 +60,14 @@ def weigh_likeness(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """For each problem with prototypes, logits that one of likeness and one of nearness add.
 
-    NEARNESS says which counts how much; what both add together spreads one of ADDED_SHARES of the problem's logits.
+    NEARNESS says which counts how much; what both add together spreads ADDED_SHARE as much as the problem's logits.
     """
     if scored.features is None:
         return {}, {}
     likeness, nearness = prototypes.compare(scored.features, len(labels))
-    weights = {}
-    for column, label in enumerate(labels):
-        logits, added = scored.logits[:, column], likeness[:, column] + NEARNESS * nearness[:, column]
-        if not (spread := float(added.std())):
-            continue
-        candidates = [share * float(logits.std()) / spread for share in ADDED_SHARES]
-        ranked = [average_precision(scored.labels[:, column], logits + weight * added) for weight in candidates]
-        if weight := round(candidates[first_as_good(ranked)], 4):
-            weights[label] = weight
+    spread = (likeness + NEARNESS * nearness).std(axis=0)
+    each = ADDED_SHARE * scored.logits.std(axis=0) / np.where(spread > 0, spread, np.inf)
+    weights = {label: round(float(weight), 4) for label, weight in zip(labels, each, strict=True) if weight > 0}
     return weights, {label: round(NEARNESS * weight, 4) for label, weight in weights.items()}
 
 

@@ -1,9 +1,8 @@
 """From which score a problem is found, and from which a person should look.
 
 - `upper`, from which a problem is found. What a threshold is worth is its F1 less FALSE_ALARM_WEIGHT times the share of
-  normal photos that would be called this problem. Each resample of the photos has one that is worth most, where several
-  are the middle one; it is the mean of these, by their log-odds (bagging, Breiman 1996), so that neither a single photo
-  decides nor which of two is worth a thousandth more.
+  normal photos that would be called this problem, as the mean over resamples of the photos, so that no single photo
+  decides. It is the threshold that is worth most; where several are, the middle one.
 - `lower`, from which a person should look: the highest score that leaves at most MOST_MISSED of the photos that show
   the problem below it, and no more than half of `upper`, so that there is always room for doubt.
 """
@@ -35,15 +34,15 @@ def choose_upper(
     rng = np.random.default_rng(seed)
     found = scores[:, None] >= CANDIDATES  # (photos, candidates)
     hits, wrong = found & (labels[:, None] == 1), found & (labels[:, None] == 0)
-    cost = FALSE_ALARM_WEIGHT * np.average(found[normal], axis=0, weights=weights[normal]) if normal.any() else 0.0
-    chosen = np.zeros(RESAMPLES)
+    worth = np.zeros((RESAMPLES, len(CANDIDATES)))
     for resample in range(RESAMPLES):
         times = rng.multinomial(len(labels), weights / weights.sum())
         counted_hits, counted_wrong = times @ hits, times @ wrong
-        worth = 2 * counted_hits / np.maximum(1, counted_hits + counted_wrong + times @ (labels == 1)) - cost
-        chosen[resample] = np.median(CANDIDATES[worth >= worth.max() - 1e-9])
-    odds = np.exp(np.log(chosen / (1 - chosen)).mean())
-    return round(float(odds / (1 + odds)), 4)
+        worth[resample] = 2 * counted_hits / np.maximum(1, counted_hits + counted_wrong + times @ (labels == 1))
+    if normal.any():
+        worth -= FALSE_ALARM_WEIGHT * np.average(found[normal], axis=0, weights=weights[normal])
+    mean = worth.mean(axis=0)
+    return round(float(np.median(CANDIDATES[mean >= mean.max() - 1e-9])), 4)
 
 
 def choose_lower(shown_scores: npt.NDArray[np.floating], upper: float) -> float:

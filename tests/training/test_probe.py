@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from model.network import Network
-from training.probe import AS_GOOD, UNSEEN_LOGIT, first_as_good, fit_last_layer
+from training.probe import AS_GOOD, UNSEEN_LOGIT, fit_last_layer, lowest_as_good
 
 SIDE = 48
 
@@ -100,7 +100,7 @@ def test_of_several_strengths_the_lowest_is_taken_that_ranks_held_out_photos_as_
 
 def test_what_the_held_out_photos_say_decides_each_problem(pictures, monkeypatch):
     seen = []
-    monkeypatch.setattr("training.probe.first_as_good", lambda precisions: seen.append(precisions) or 2)
+    monkeypatch.setattr("training.probe.lowest_as_good", lambda precisions: seen.append(precisions) or 2)
     torch.manual_seed(3)
     network = Network(1)
     labels = np.repeat(np.array([[0.0], [1.0]], dtype=np.float32), 12, axis=0)
@@ -134,4 +134,4 @@ def test_a_lower_strength_holds_the_weights_smaller(pictures):
     ],
 )
 def test_almost_as_good_is_good_enough(precisions, place):
-    assert first_as_good(precisions) == place
+    assert lowest_as_good(precisions) == place
