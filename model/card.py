@@ -100,7 +100,7 @@ class ModelCard:
     resize_rule: str = RESIZE_RULE
     precision: Precision = "fp32"  # what is served unless the operator says otherwise
     same_place: float | None = None  # cosine of two photos' features from which they may show the same kind of place
-    same_scene: float | None = None  # from which they are two looks at one scene; None, before 1.11.0: as same_place
+    same_scene: float | None = None  # from which they are two looks at one scene; None: as same_place
     familiar: Familiar | None = None  # needs prototypes.npz; None: every photo counts as familiar
     likeness: Mapping[str, float] = field(default_factory=dict)  # problem key → logits that one of likeness adds
     nearness: Mapping[str, float] = field(default_factory=dict)  # problem key → logits that one of nearness adds
