@@ -1,9 +1,9 @@
 """Scores that mean what they say, and thresholds for what is said; both from the validation split alone.
 
 Each photo counts as it is, and as much as it would be from farther away (farther.py): places that nobody has seen
-differ from those of the split most in that. Platt scaling turns logits into probabilities, and thresholds are set on
-what these are worth as served, which is less for photos that look less familiar (prototypes.py); the lower ones on
-photos as they are. thresholds.py has the rule.
+differ from those of the split most in that. Platt scaling turns logits into probabilities. Upper thresholds are set on
+what these are worth as served, which is less for photos that look less familiar (prototypes.py); lower ones on what
+they are, for photos as they are. thresholds.py has the rule.
 
 `same_place`, from which an after-photo may show the place of the report, and `same_scene`, from which two photos of a
 case are averaged, are set beside them: see same_place.py.
